@@ -1,0 +1,2 @@
+//! The `mailfleet` command.
+fn main() {}
