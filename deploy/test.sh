@@ -1,0 +1,237 @@
+#!/usr/bin/env bash
+# Runs every check of the project, on a Debian machine with Rust, and leaves nothing running.
+# `deploy/test.sh --help` says what it takes. The steps are the short list at the end of this file:
+# to add a check, add a line there.
+#
+# shellcheck disable=SC2317  # most functions are reached only through `step`
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+usage() {
+    cat <<'TEXT'
+Usage: deploy/test.sh [--only GROUP[,GROUP…]] [--list] [--help]
+
+Runs the checks, prints how long each took, and exits with 0 only if all of them passed.
+
+  --only GROUPS  run only the steps of these groups, e.g. --only lint,unit
+  --list         print the steps with their groups, and run nothing
+  --help         print this text
+
+Missing Debian packages and cargo-nextest are installed first (as root).
+Real mail servers run privately on 127.0.0.x while the tests run, and are stopped afterwards.
+
+Environment:
+  MAILFLEET_LAB        lab.json of servers that are already up (deploy/lab/up DIR); they are used
+                       and left running, instead of starting others
+  MAILFLEET_LAB_CACHE  where the file systems of Courier, Cyrus and Exim are kept
+                       (target/lab by default; they are built on first use, about a minute)
+TEXT
+}
+
+# The servers that the tests talk to, and what deploy/lab needs to run them.
+PACKAGES=(
+    dovecot-imapd dovecot-pop3d dovecot-lmtpd dovecot-submissiond dovecot-auth-lua postfix
+    debootstrap openssl python3 procps time util-linux ca-certificates
+)
+
+ONLY=""
+LIST=no
+while [ $# -gt 0 ]; do
+    case $1 in
+        --only)
+            [ $# -ge 2 ] || { usage >&2; exit 2; }
+            ONLY=$2
+            shift
+            ;;
+        --only=*) ONLY=${1#--only=} ;;
+        --list) LIST=yes ;;
+        -h | --help)
+            usage
+            exit 0
+            ;;
+        *)
+            echo "deploy/test.sh: unknown argument: $1" >&2
+            usage >&2
+            exit 2
+            ;;
+    esac
+    shift
+done
+
+SUMMARY=()
+STATUS=0 # of the last step
+FAILED=0 # 1 once any step failed
+LAB_DIR=""
+
+say() { printf '\n=== %s\n' "$*"; }
+loud() { printf '\n!!! %s\n' "$*" >&2; }
+
+# selected GROUPS: whether one of these groups, separated by commas, was asked for.
+selected() {
+    local group
+    [ -n "$ONLY" ] || return 0
+    for group in ${1//,/ }; do
+        [[ ",$ONLY," != *",$group,"* ]] || return 0
+    done
+    return 1
+}
+
+# step GROUPS TITLE COMMAND…: runs the command in a subshell, times it and remembers its outcome.
+# The steps after a failed one run all the same, so that one run shows everything that is wrong.
+step() {
+    local groups=$1 title=$2 began=$SECONDS outcome=ok
+    shift 2
+    STATUS=0
+    if [ "$LIST" = yes ]; then
+        printf '%-10s %s\n' "$groups" "$title"
+        return
+    fi
+    selected "$groups" || return 0
+    say "$title"
+    # A subshell under `||` would ignore `set -e`, so the status is taken in this clumsy way.
+    set +e
+    (
+        set -e
+        "$@"
+    )
+    STATUS=$?
+    set -e
+    if [ "$STATUS" -ne 0 ]; then
+        outcome=FAILED
+        FAILED=1
+    fi
+    SUMMARY+=("$(printf '%-7s %5d s  %s' "$outcome" $((SECONDS - began)) "$title")")
+}
+
+# must GROUPS TITLE COMMAND…: a step without which the ones after it mean nothing.
+must() {
+    step "$@"
+    if [ "$STATUS" -ne 0 ]; then
+        loud "$2: failed, so nothing after it was run"
+        exit 1
+    fi
+}
+
+finish() {
+    local status=$?
+    trap - EXIT INT TERM
+    if [ -n "$LAB_DIR" ] && [ -d "$LAB_DIR" ]; then
+        if deploy/lab/down "$LAB_DIR"; then
+            rm -rf "$LAB_DIR"
+        else
+            status=1
+        fi
+    fi
+    if [ ${#SUMMARY[@]} -gt 0 ]; then
+        say "summary ($SECONDS s)"
+        printf '%s\n' "${SUMMARY[@]}"
+    fi
+    exit "$status"
+}
+trap finish EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+missing_packages() {
+    local package
+    for package in "${PACKAGES[@]}"; do
+        [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] ||
+            echo "$package"
+    done
+}
+
+# Installs the packages that are missing, without starting or enabling any of their services.
+install_packages() {
+    local missing policy=/usr/sbin/policy-rc.d
+    mapfile -t missing < <(missing_packages)
+    if [ ${#missing[@]} -eq 0 ]; then
+        echo "all here"
+        return
+    fi
+    if [ "$(id -u)" -ne 0 ]; then
+        loud "these packages are missing, and only root can install them: ${missing[*]}"
+        return 1
+    fi
+    echo "installing ${missing[*]}"
+    export DEBIAN_FRONTEND=noninteractive
+    if [ ! -e "$policy" ]; then
+        printf '#!/bin/sh\nexit 101\n' >"$policy"
+        chmod 755 "$policy"
+        trap 'rm -f /usr/sbin/policy-rc.d' EXIT
+    fi
+    # The lab brings its own configuration; a system-wide one would only be in the way.
+    echo "postfix postfix/main_mailer_type select No configuration" | debconf-set-selections
+    apt_install "${missing[@]}" || {
+        apt-get -qq update
+        apt_install "${missing[@]}"
+    }
+    if command -v systemctl >/dev/null; then
+        systemctl --quiet disable dovecot.service postfix.service 2>/dev/null || true
+    fi
+}
+
+apt_install() {
+    local log
+    log=$(mktemp)
+    if apt-get -qq -y --no-install-recommends -o Dpkg::Use-Pty=0 install "$@" >"$log" 2>&1; then
+        rm -f "$log"
+    else
+        tail -n 20 "$log" >&2
+        rm -f "$log"
+        return 1
+    fi
+}
+
+# Without cargo-nextest the same tests run under `cargo test`, only less readably.
+install_nextest() {
+    if cargo nextest --version 2>/dev/null | head -n 1; then
+        return
+    fi
+    cargo install --locked --quiet cargo-nextest ||
+        loud "cargo-nextest cannot be installed here: the tests will run under plain cargo test"
+}
+
+run_tests() {
+    if cargo nextest --version >/dev/null 2>&1; then
+        cargo nextest run --workspace --locked --no-fail-fast
+    else
+        loud "cargo-nextest is missing: running plain cargo test"
+        cargo test --workspace --locked --no-fail-fast --lib --bins --tests
+    fi
+}
+
+# The licences, bans and sources of dependencies; the tool is used where it is installed.
+check_dependencies() {
+    if cargo deny --version >/dev/null 2>&1; then
+        cargo deny --offline --locked check licenses bans sources
+    else
+        loud "SKIPPED: cargo-deny is not installed (cargo install --locked cargo-deny)"
+    fi
+}
+
+lab_up() {
+    if [ -n "$LAB_DIR" ]; then deploy/lab/up "$LAB_DIR"; else echo "using $MAILFLEET_LAB"; fi
+}
+
+if [ "$LIST" = no ] && selected lab,unit; then
+    # A test whose server is missing then fails; by hand, without this, it says that it was skipped.
+    export MAILFLEET_LAB_REQUIRED=1
+    if [ -z "${MAILFLEET_LAB:-}" ]; then
+        LAB_DIR=$(mktemp -d "${TMPDIR:-/tmp}/mailfleet-lab.XXXXXX")
+        export MAILFLEET_LAB=$LAB_DIR/lab.json
+    fi
+fi
+
+# The steps: groups, title, command. A `must` that fails ends the run; a `step` lets the others run.
+must lab,unit "Debian packages" install_packages
+must unit "cargo-nextest" install_nextest
+step lint "Formatting" cargo fmt --all --check
+step lint "Clippy" cargo clippy --workspace --all-targets --locked -- -D warnings
+step unit "Tests" run_tests
+step unit "Documentation tests" cargo test --workspace --locked --doc --quiet
+
+if [ "$LIST" = no ] && [ ${#SUMMARY[@]} -eq 0 ]; then
+    echo "deploy/test.sh: no step is in a group of: $ONLY" >&2
+    exit 2
+fi
+exit "$FAILED"
