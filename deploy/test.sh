@@ -227,6 +227,9 @@ must lab,unit "Debian packages" install_packages
 must unit "cargo-nextest" install_nextest
 step lint "Formatting" cargo fmt --all --check
 step lint "Clippy" cargo clippy --workspace --all-targets --locked -- -D warnings
+step deny "Dependencies" check_dependencies
+must lab,unit "Mail servers start" lab_up
+step lab "Mail servers answer as expected" deploy/lab/check
 step unit "Tests" run_tests
 step unit "Documentation tests" cargo test --workspace --locked --doc --quiet
 

@@ -1,0 +1,1 @@
+"""What each server of the lab must answer; run by `deploy/lab/check`."""
