@@ -1,1 +1,29 @@
-//! probe
+//! Sockets to mail servers: connecting, TLS and its diagnosis, the dialogues of IMAP,
+//! POP3 and SMTP, and what the answers mean.
+//!
+//! The one entry is [`run_leg`]: it runs a leg and returns its report. A mail server is
+//! never trusted here: every line, literal, nesting, byte count and wait is bounded, and
+//! no reply can end the process.
+#![cfg_attr(
+    not(test),
+    warn(clippy::indexing_slicing, clippy::string_slice, clippy::arithmetic_side_effects)
+)]
+
+pub mod companion;
+pub mod dial;
+mod leg;
+pub mod limits;
+pub mod lines;
+pub mod recorder;
+pub mod redact;
+pub mod resolve;
+pub mod stream;
+pub mod target;
+pub mod tls;
+
+mod arrival;
+mod imap;
+mod pop3;
+mod smtp;
+
+pub use leg::{CourierRule, Identity, LegTask, Probe, Rules, run_leg};

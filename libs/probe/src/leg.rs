@@ -1,0 +1,267 @@
+//! Legs: one connection to one endpoint, and all that is done on it.
+//!
+//! This file holds what all protocols share: the set-up of a leg, the way to a
+//! connected (and encrypted) stream, and the promise that a leg always ends in a
+//! report: a panic in a session becomes a fault of ours.
+
+use std::net::IpAddr;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use futures::FutureExt;
+use mailfleet_model::leg::{LegPlan, LegSpec};
+use mailfleet_model::{
+    Fault, FaultCode, LegObserver, LegReport, Protocol, Security, StepKind, Suggestion,
+};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout};
+use tokio_util::sync::CancellationToken;
+
+use crate::companion::Companion;
+use crate::dial::{self, Dialled, Route};
+use crate::limits::Limits;
+use crate::recorder::{Done, Recorder, StepLimit, Stop, Trouble};
+use crate::redact::Redactor;
+use crate::resolve::{Resolver, Unresolved};
+use crate::stream::MailStream;
+use crate::target::TargetPolicy;
+use crate::tls::{self, Handshake, Trust, Wanted};
+use crate::{arrival, imap, pop3, smtp};
+
+/// What all legs of a process share. Build it once.
+#[derive(Debug)]
+pub struct Probe {
+    /// Finds addresses.
+    pub resolver: Resolver,
+    /// Says which addresses may be connected to.
+    pub targets: TargetPolicy,
+    /// Says which certificates are good.
+    pub trust: Trust,
+    /// Bounds every step.
+    pub limits: Limits,
+    /// How we introduce ourselves.
+    pub identity: Identity,
+    /// Rules of the product that an operator may switch off.
+    pub rules: Rules,
+}
+
+/// How we introduce ourselves to mail servers.
+#[derive(Debug, Clone)]
+pub struct Identity {
+    /// Name in EHLO: a host name of ours, or `None` for the address literal of the
+    /// connection (RFC 5321 section 4.1.3).
+    pub ehlo_name: Option<String>,
+    /// `name` in IMAP ID (RFC 2971).
+    pub name: String,
+    /// `version` in IMAP ID.
+    pub version: String,
+    /// `support-url` in IMAP ID.
+    pub support_url: Option<String>,
+}
+
+/// Rules of the product that an operator may switch off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rules {
+    /// Whether Courier-IMAP is refused (`SERVER_SOFTWARE_UNSUPPORTED`) or only named.
+    pub courier: CourierRule,
+}
+
+/// What is made of Courier-IMAP.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum CourierRule {
+    /// A blocking fault: replies cannot be recorded there.
+    #[default]
+    Refuse,
+    /// A warning.
+    Warn,
+}
+
+impl Default for Identity {
+    fn default() -> Self {
+        Self {
+            ehlo_name: None,
+            name: "mailfleet".to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            support_url: None,
+        }
+    }
+}
+
+/// One leg to run.
+pub struct LegTask {
+    /// What to do.
+    pub spec: LegSpec,
+    /// Source addresses of the egress pool; none lets the system choose.
+    pub egress: Vec<IpAddr>,
+    /// Time for the whole leg.
+    pub budget: Duration,
+    /// The other leg of the job.
+    pub companion: Companion,
+    /// Takes the live events.
+    pub observer: Arc<dyn LegObserver>,
+    /// Ends the leg early; LOGOUT or QUIT is still sent.
+    pub cancel: CancellationToken,
+}
+
+/// A leg at work: what its sessions need.
+pub(crate) struct Scope<'a> {
+    pub(crate) probe: &'a Probe,
+    pub(crate) spec: &'a LegSpec,
+    pub(crate) egress: &'a [IpAddr],
+    pub(crate) companion: Companion,
+    pub(crate) recorder: Recorder,
+}
+
+/// Time beyond the budget after which a leg is ended from outside, whatever it does.
+const HARD_STOP_GRACE: Duration = Duration::from_secs(5);
+
+/// Runs a leg to its end. Always returns a report; never panics.
+///
+/// Not cancel-safe in the sense that dropping the future leaves the server without a
+/// LOGOUT: cancel through the task's token.
+pub async fn run_leg(probe: &Probe, task: LegTask) -> LegReport {
+    let LegTask { spec, egress, budget, companion, observer, cancel } = task;
+    let deadline = Instant::now() + budget;
+    let redactor = Redactor::new(&spec.login);
+    let recorder = Recorder::new(
+        spec.leg(),
+        spec.endpoint.clone(),
+        SystemTime::now(),
+        deadline,
+        cancel,
+        observer,
+        redactor,
+    );
+    let mut scope = Scope { probe, spec: &spec, egress: &egress, companion, recorder };
+    let run = AssertUnwindSafe(timeout(budget + HARD_STOP_GRACE, run_protocol(&mut scope)));
+    match Box::pin(run.catch_unwind()).await {
+        Ok(Ok(Ok(()) | Err(Stop))) => {}
+        Ok(Err(_elapsed)) => {
+            let leg = scope.recorder.leg();
+            scope.recorder.note([Fault::new(FaultCode::CheckTimeout, leg)]);
+        }
+        Err(_panic) => scope.recorder.note_panic(),
+    }
+    scope.recorder.finish_leg()
+}
+
+async fn run_protocol(scope: &mut Scope<'_>) -> Result<(), Stop> {
+    match (&scope.spec.plan, scope.spec.endpoint.protocol) {
+        (LegPlan::Arrival(plan), _) => arrival::run(scope, plan).await,
+        (LegPlan::Outgoing(plan), _) => smtp::run(scope, plan).await,
+        (LegPlan::Incoming(plan), Protocol::Pop3) => pop3::run(scope, *plan).await,
+        (LegPlan::Incoming(plan), Protocol::Imap | Protocol::Smtp) => imap::run(scope, *plan).await,
+    }
+}
+
+impl Scope<'_> {
+    /// Resolves, connects and, for implicit TLS, shakes hands.
+    pub(crate) async fn open(&mut self) -> Result<(MailStream, Route), Stop> {
+        let addresses = self.resolve().await?;
+        let (stream, route) = self.connect(&addresses).await?;
+        match self.spec.endpoint.security {
+            Security::Tls => Ok((self.secure(stream, route).await?, route)),
+            Security::Starttls | Security::Plain => Ok((MailStream::plain(stream), route)),
+        }
+    }
+
+    async fn resolve(&mut self) -> Result<Vec<IpAddr>, Stop> {
+        let Self { probe, spec, recorder, .. } = self;
+        let leg = recorder.leg();
+        let endpoint = &spec.endpoint;
+        let limit =
+            StepLimit { time: probe.limits.resolve, on_timeout: FaultCode::DnsFailure };
+        let work = async {
+            let found = probe.resolver.resolve(&endpoint.host).await;
+            let addresses = found.map_err(|error| unresolved_fault(leg, error))?;
+            match probe.targets.select(&addresses, endpoint.port) {
+                Some(addresses) => {
+                    let words = counted(addresses.len(), "address", "addresses");
+                    Ok(Done::new(addresses).detail(words))
+                }
+                None => Err(Trouble::from(Fault::new(FaultCode::TargetNotAllowed, leg))),
+            }
+        };
+        recorder.step(StepKind::Resolve, limit, work).await
+    }
+
+    async fn connect(&mut self, addresses: &[IpAddr]) -> Result<(TcpStream, Route), Stop> {
+        let Self { probe, spec, egress, recorder, .. } = self;
+        let leg = recorder.leg();
+        // `dial` keeps its own time per address; this bound is for all of them together.
+        let limit = StepLimit {
+            time: recorder.remaining(),
+            on_timeout: FaultCode::ConnectTimeout,
+        };
+        let mailbox = spec.mailbox.to_string();
+        let last = probe.limits.connect.min(recorder.remaining().mul_f32(0.5));
+        let port = spec.endpoint.port;
+        let work = async {
+            let dialled = dial::dial(leg, addresses, port, egress, &mailbox, last).await?;
+            let Dialled { stream, route, warnings } = dialled;
+            Ok(Done::new((stream, route)).detail(route.address.ip().to_string()).warn(warnings))
+        };
+        let (stream, route) = recorder.step(StepKind::Connect, limit, work).await?;
+        let report = recorder.report_mut();
+        report.egress_ip = dial::local_ip(&stream);
+        report.remote_ip = Some(route.address.ip());
+        Ok((stream, route))
+    }
+
+    /// Shakes hands on a connected socket, for implicit TLS and after STARTTLS alike.
+    pub(crate) async fn secure(
+        &mut self,
+        stream: TcpStream,
+        route: Route,
+    ) -> Result<MailStream, Stop> {
+        let Self { probe, spec, recorder, .. } = self;
+        let leg = recorder.leg();
+        let limit =
+            StepLimit { time: probe.limits.tls, on_timeout: FaultCode::TlsHandshakeTimeout };
+        let mut facts = None;
+        let now = SystemTime::now();
+        let wanted = Wanted { host: &spec.endpoint.host, policy: &spec.tls, leg, now };
+        let budget = recorder.remaining();
+        let work = async {
+            match tls::handshake(&probe.trust, &wanted, stream).await {
+                Handshake::Established { stream, facts: seen, warnings } => {
+                    let detail = seen.version.clone().unwrap_or_default();
+                    facts = Some(seen);
+                    Ok(Done::new(MailStream::tls(stream)).detail(detail).warn(warnings))
+                }
+                Handshake::Rejected { facts: seen, faults } => {
+                    let names = tls::name_suggestions(&probe.resolver, &seen, &spec.endpoint, leg, route);
+                    let suggestions: Vec<Suggestion> = names.await;
+                    facts = Some(seen);
+                    Err(Trouble { faults, suggestions })
+                }
+                Handshake::Failed(failure) => {
+                    let explained =
+                        tls::explain(failure, &spec.endpoint, leg, route, budget).await;
+                    facts = explained.facts;
+                    Err(Trouble { faults: explained.faults, suggestions: explained.suggestions })
+                }
+            }
+        };
+        let result = recorder.step(StepKind::Tls, limit, work).await;
+        recorder.report_mut().tls = facts;
+        result
+    }
+}
+
+fn unresolved_fault(leg: mailfleet_model::Leg, error: Unresolved) -> Trouble {
+    use mailfleet_model::{Evidence, FactKind};
+    match error {
+        Unresolved::NotFound => Fault::new(FaultCode::HostNotFound, leg).into(),
+        Unresolved::Failure(how) => {
+            let evidence = Evidence::default().with(FactKind::Note, how);
+            Fault::new(FaultCode::DnsFailure, leg).with_evidence(evidence).into()
+        }
+    }
+}
+
+/// `1 address`, `3 addresses`.
+pub(crate) fn counted(count: usize, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}
