@@ -8,8 +8,8 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use mailfleet_model::{FaultCode, Login};
 use mailfleet_model::leg::LoginOutcome;
+use mailfleet_model::{FaultCode, Login};
 use tokio::sync::watch;
 use tokio::time::timeout;
 

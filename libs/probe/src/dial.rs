@@ -257,7 +257,8 @@ mod tests {
     async fn the_connection_leaves_from_the_chosen_address() {
         let listener = TcpListener::bind((V4, 0)).await.expect("a port");
         let port = listener.local_addr().expect("an address").port();
-        let pool: Vec<IpAddr> = ["127.0.0.21", "127.0.0.22"].map(|ip| ip.parse().expect("ip")).into();
+        let pool: Vec<IpAddr> =
+            ["127.0.0.21", "127.0.0.22"].map(|ip| ip.parse().expect("ip")).into();
         let expect = choose_egress(&pool, "a@b.test", false).expect("an IPv4 address");
         let dialled = dial(Leg::Imap, &[V4, V6], port, &pool, "a@b.test", Duration::from_secs(5))
             .await

@@ -170,8 +170,7 @@ impl Scope<'_> {
         let Self { probe, spec, recorder, .. } = self;
         let leg = recorder.leg();
         let endpoint = &spec.endpoint;
-        let limit =
-            StepLimit { time: probe.limits.resolve, on_timeout: FaultCode::DnsFailure };
+        let limit = StepLimit { time: probe.limits.resolve, on_timeout: FaultCode::DnsFailure };
         let work = async {
             let found = probe.resolver.resolve(&endpoint.host).await;
             let addresses = found.map_err(|error| unresolved_fault(leg, error))?;
@@ -190,10 +189,7 @@ impl Scope<'_> {
         let Self { probe, spec, egress, recorder, .. } = self;
         let leg = recorder.leg();
         // `dial` keeps its own time per address; this bound is for all of them together.
-        let limit = StepLimit {
-            time: recorder.remaining(),
-            on_timeout: FaultCode::ConnectTimeout,
-        };
+        let limit = StepLimit { time: recorder.remaining(), on_timeout: FaultCode::ConnectTimeout };
         let mailbox = spec.mailbox.to_string();
         let last = probe.limits.connect.min(recorder.remaining().mul_f32(0.5));
         let port = spec.endpoint.port;
@@ -231,14 +227,14 @@ impl Scope<'_> {
                     Ok(Done::new(MailStream::tls(stream)).detail(detail).warn(warnings))
                 }
                 Handshake::Rejected { facts: seen, faults } => {
-                    let names = tls::name_suggestions(&probe.resolver, &seen, &spec.endpoint, leg, route);
+                    let names =
+                        tls::name_suggestions(&probe.resolver, &seen, &spec.endpoint, leg, route);
                     let suggestions: Vec<Suggestion> = names.await;
                     facts = Some(seen);
                     Err(Trouble { faults, suggestions })
                 }
                 Handshake::Failed(failure) => {
-                    let explained =
-                        tls::explain(failure, &spec.endpoint, leg, route, budget).await;
+                    let explained = tls::explain(failure, &spec.endpoint, leg, route, budget).await;
                     facts = explained.facts;
                     Err(Trouble { faults: explained.faults, suggestions: explained.suggestions })
                 }

@@ -278,9 +278,10 @@ impl Recorder {
     }
 
     fn timeout_fault(&self, code: FaultCode, kind: StepKind, limit: Duration) -> Fault {
-        let evidence = Evidence::default()
-            .with(FactKind::Step, kind.to_string())
-            .with(FactKind::Elapsed, format!("{} s", limit.min(self.began.elapsed()).as_secs().max(1)));
+        let evidence = Evidence::default().with(FactKind::Step, kind.to_string()).with(
+            FactKind::Elapsed,
+            format!("{} s", limit.min(self.began.elapsed()).as_secs().max(1)),
+        );
         Fault::new(code, self.report.leg).at(phase_of(kind)).with_evidence(evidence)
     }
 }

@@ -107,13 +107,16 @@ fn mask(text: &str, form: &str) -> String {
         return text.replace(form, MASK);
     }
     let words = text.split_inclusive(|c: char| c.is_whitespace());
-    words.map(|word| if word.trim() == form { word.replace(form, MASK) } else { word.to_owned() }).collect()
+    words
+        .map(|word| if word.trim() == form { word.replace(form, MASK) } else { word.to_owned() })
+        .collect()
 }
 
 /// Replaces control characters by spaces: they would move a terminal's cursor.
 #[must_use]
 pub fn strip_controls(text: &str) -> String {
-    let hidden = |c: char| c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let hidden =
+        |c: char| c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     text.chars().map(|c| if hidden(c) { ' ' } else { c }).collect::<String>().trim().to_owned()
 }
 
@@ -153,7 +156,10 @@ mod tests {
 
     #[test]
     fn short_secrets_are_masked_as_words_only() {
-        assert_eq!(redactor("no").clean("no such user: no", 100), "[redacted] such user: [redacted]");
+        assert_eq!(
+            redactor("no").clean("no such user: no", 100),
+            "[redacted] such user: [redacted]"
+        );
         assert_eq!(redactor("a").clean("a bad password", 100), "[redacted] bad password");
     }
 
