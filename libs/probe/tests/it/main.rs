@@ -1,0 +1,4 @@
+//! The probe against real sockets on loopback.
+
+mod tls;
+mod tls_authority;
