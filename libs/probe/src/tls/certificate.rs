@@ -110,7 +110,8 @@ fn distinguished_name(name: &X509Name<'_>) -> String {
     clean(&name.to_string(), MAX_NAME)
 }
 
-fn alternative_names(certificate: &X509Certificate<'_>) -> Vec<String> {
+/// The DNS names and addresses of the subjectAltName.
+pub(super) fn alternative_names(certificate: &X509Certificate<'_>) -> Vec<String> {
     let Ok(Some(extension)) = certificate.subject_alternative_name() else { return Vec::new() };
     extension.value.general_names.iter().filter_map(alternative_name).take(MAX_NAMES).collect()
 }

@@ -118,8 +118,8 @@ fn name(leaf: &X509Certificate<'_>, presented: &Presented<'_>) -> Vec<Problem> {
     let has_names = matches!(leaf.subject_alternative_name(), Ok(Some(_)));
     let matches = match ParsedCertificate::try_from(presented.leaf) {
         Ok(parsed) => verify_server_name(&parsed, presented.name).is_ok(),
-        // What the library cannot read has no names that it would take.
-        Err(_) => false,
+        // What the library cannot read (an unknown critical extension) may still be named well.
+        Err(_) => certificate::alternative_names(leaf).iter().any(|n| covers(n, presented.host)),
     };
     let common = common_name(leaf.subject());
     match (matches, has_names, common) {

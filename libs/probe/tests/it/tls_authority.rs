@@ -142,15 +142,29 @@ pub(crate) fn self_signed(leaf: &Leaf) -> Identity {
 
 /// A server's configuration with this identity, for TLS 1.2 and 1.3.
 pub(crate) fn config(identity: &Identity) -> Arc<ServerConfig> {
-    let key = PrivateKeyDer::try_from(identity.key.serialize_der()).expect("a key");
-    let config =
-        ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .expect("versions")
-            .with_no_client_auth()
-            .with_single_cert(identity.chain.clone(), key)
-            .expect("a certificate with its key");
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("versions")
+        .with_no_client_auth()
+        .with_cert_resolver(Arc::new(Shows(certified(identity))));
     Arc::new(config)
+}
+
+/// Shows one certificate whatever is wrong with it; the library's own resolver looks first.
+#[derive(Debug)]
+struct Shows(Arc<CertifiedKey>);
+
+impl ResolvesServerCert for Shows {
+    fn resolve(&self, _hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(Arc::clone(&self.0))
+    }
+}
+
+fn certified(identity: &Identity) -> Arc<CertifiedKey> {
+    let der = PrivateKeyDer::try_from(identity.key.serialize_der()).expect("a key");
+    let key = rustls::crypto::ring::sign::any_supported_type(&der).expect("a usable key");
+    Arc::new(CertifiedKey::new(identity.chain.clone(), key))
 }
 
 /// Serves TLS on loopback: greets each peer, then waits for the end of the connection.
