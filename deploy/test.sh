@@ -116,10 +116,11 @@ finish() {
     local status=$?
     trap - EXIT INT TERM
     if [ -n "$LAB_DIR" ] && [ -d "$LAB_DIR" ]; then
-        if deploy/lab/down "$LAB_DIR"; then
+        deploy/lab/down "$LAB_DIR" || status=1
+        if [ "$status" -eq 0 ]; then
             rm -rf "$LAB_DIR"
         else
-            status=1
+            loud "the servers' logs are kept: $LAB_DIR/*/log"
         fi
     fi
     if [ ${#SUMMARY[@]} -gt 0 ]; then

@@ -18,7 +18,7 @@ for who, pattern in (
     (USER, "235 2.7.0"),
     (wrong("user010"), r"535 5.7.8 Error: authentication failed: \(reason unavailable\)"),
     (wrong("nobody"), "535 5.7.8"),
-    (right("disabled"), "."),
+    (right("disabled"), "235 2.7.0"),  # Postfix does not learn that it is disabled
     (right("locked"), "535 5.7.8"),
     (right("expired"), "535 5.7.8.*Password expired"),
     (right("tempfail"), "535 5.7.8"),
@@ -63,22 +63,39 @@ def no_starttls(at, _):
         return talk.replies
 
 
-def one_version(kind, version):
-    """A case: a service that speaks one old version of TLS, after STARTTLS."""
+def too_old(old, version, spoken):
+    """Cases: a service that today's defaults cannot speak with, after STARTTLS and without it."""
 
-    @case("postfix", f"SMTP {version.name} only", f"235 .*{version.name[:4]}")
-    def old(at, _):
-        with submission(at[kind], kind, USER, context(old=version)) as talk:
-            return f"{talk.replies} {talk.socket.version()}"
+    @case("postfix", f"SMTP {old}, an old client", f"235 .* {re.escape(spoken)}$")
+    def able(at, _):
+        settings = context(old=version)
+        if old == "old_ciphers":
+            settings.set_ciphers(spoken)
+        with submission(at[f"submission_{old}"], "submission", USER, settings) as talk:
+            by = talk.socket.cipher()[0] if old == "old_ciphers" else talk.socket.version()
+            return f"{talk.replies} {by}"
 
-    @case("postfix", f"SMTP not {version.name}", "SSLError|SSLV3|alert|SSL")
-    def new(at, _):
-        with submission(at[kind], kind, USER) as talk:
+    @case("postfix", f"SMTP {old}, a modern client", "SSL")
+    def unable(at, _):
+        with submission(at[f"submission_{old}"], "submission", USER, modern()) as talk:
             return talk.replies
 
+    @case("postfix", f"TLS {old}, a modern client", "SSL")
+    def unable_at_once(at, _):
+        with Talk(at[f"wrapped_{old}"], modern()) as talk:
+            return talk.line()
 
-one_version("submission_tls1_0", ssl.TLSVersion.TLSv1)
-one_version("submission_tls1_1", ssl.TLSVersion.TLSv1_1)
+
+def modern():
+    """TLS settings that know only authenticated encryption, as rustls does."""
+    settings = context()
+    settings.set_ciphers("ECDHE+AESGCM")
+    return settings
+
+
+too_old("tls1_0", ssl.TLSVersion.TLSv1, "TLSv1")
+too_old("tls1_1", ssl.TLSVersion.TLSv1_1, "TLSv1.1")
+too_old("old_ciphers", ssl.TLSVersion.TLSv1_2, "ECDHE-ECDSA-AES128-SHA")
 
 
 @case("postfix", "SMTP second connection", "421 4.7.0.*too many connections")

@@ -7,6 +7,7 @@ namespace that ends with the server; several labs can share one system.
 """
 
 import fcntl
+import functools
 import os
 import shutil
 import subprocess
@@ -34,6 +35,16 @@ def cache():
     """Where the systems are kept."""
     default = Path(__file__).resolve().parents[3] / "target" / "lab"
     return Path(os.environ.get("MAILFLEET_LAB_CACHE") or default).resolve()
+
+
+@functools.cache
+def failure(name):
+    """Why a system cannot be had, None if it can; tried once."""
+    try:
+        provide(name)
+    except LabError as error:
+        return str(error)
+    return None
 
 
 def provide(name):

@@ -7,6 +7,7 @@ start time, so that stopping never hits a stranger that got the same number late
 import json
 import os
 import random
+import shutil
 import signal
 import socket
 import subprocess
@@ -112,6 +113,8 @@ class Lab:
 
     def start(self, name, argv, log):
         """Starts a server in a session of its own, its output going to `log`, and records it."""
+        if not shutil.which(str(argv[0])):
+            raise LabError(f"{name}: {argv[0]} is not installed (deploy/test.sh --only lab)")
         with open(log, "ab") as output:
             process = subprocess.Popen(
                 [str(word) for word in argv],

@@ -26,17 +26,28 @@ SUBMISSION = {
     "smtpd_recipient_restrictions": "{access},permit_sasl_authenticated,reject",
 }
 
+# What a TLS service changes to be too old for a modern client. OpenSSL refuses the old versions at
+# its usual level of security.
+OLD = {
+    "tls1_0": ("TLSv1", "ALL:@SECLEVEL=0"),
+    "tls1_1": ("TLSv1.1", "ALL:@SECLEVEL=0"),
+    "old_ciphers": ("TLSv1.2", "ECDHE-ECDSA-AES128-SHA:ECDHE-ECDSA-AES256-SHA"),
+}
+
 # Kind of endpoint (at the first address) to what it changes from SUBMISSION.
 VARIANTS = {
     "submission_small": {"message_size_limit": "4096"},
     "submission_single": {"smtpd_client_connection_count_limit": "1"},
-    "submission_tls1_0": {"smtpd_tls_mandatory_protocols": "TLSv1"},
-    "submission_tls1_1": {"smtpd_tls_mandatory_protocols": "TLSv1.1"},
     "submission_no_starttls": {"smtpd_tls_security_level": "none", "smtpd_tls_auth_only": "no"},
 }
-
-# OpenSSL refuses to speak old versions at its usual level of security.
-OLD = {"tls_high_cipherlist": "ALL:@SECLEVEL=0", "smtpd_tls_mandatory_ciphers": "high"}
+for old, (version, ciphers) in OLD.items():
+    options = {
+        "smtpd_tls_mandatory_protocols": version,
+        "smtpd_tls_mandatory_ciphers": "high",
+        "tls_high_cipherlist": ciphers,
+    }
+    VARIANTS[f"submission_{old}"] = options
+    VARIANTS[f"wrapped_{old}"] = options | {"smtpd_tls_wrappermode": "yes"}
 
 # The daemons that Postfix is made of, as its own master.cf has them: type, wakeup, limit, command.
 DAEMONS = """
@@ -119,8 +130,7 @@ def services(ports, tls, access):
         wrapped = options | {"smtpd_tls_wrappermode": "yes"}
         text += service(f"{address}:{ports['submission_tls']}", wrapped)
     for kind, changes in VARIANTS.items():
-        old = OLD if "tls1" in kind else {}
-        text += service(f"{CASES['']}:{ports[kind]}", users | changes | old)
+        text += service(f"{CASES['']}:{ports[kind]}", users | changes)
     return text
 
 
