@@ -21,6 +21,7 @@ pub mod tls;
 mod arrival;
 mod imap;
 mod pop3;
+mod sasl;
 mod smtp;
 
 pub use leg::{CourierRule, Identity, LegTask, Probe, Rules, run_leg};
