@@ -117,10 +117,10 @@ finish() {
     trap - EXIT INT TERM
     if [ -n "$LAB_DIR" ] && [ -d "$LAB_DIR" ]; then
         deploy/lab/down "$LAB_DIR" || status=1
-        if [ "$status" -eq 0 ]; then
-            rm -rf "$LAB_DIR"
-        else
+        if [ "$status" -eq 1 ]; then
             loud "the servers' logs are kept: $LAB_DIR/*/log"
+        else
+            rm -rf "$LAB_DIR"
         fi
     fi
     if [ ${#SUMMARY[@]} -gt 0 ]; then

@@ -1,7 +1,8 @@
 """The certificate cases: what OpenSSL says about each, at every kind of TLS endpoint."""
 
-from cases.frame import case
 from servers.talk import Talk, context
+
+from cases.frame import case
 
 # Case to what verification says.
 VERDICTS = {

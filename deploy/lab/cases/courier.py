@@ -2,8 +2,9 @@
 
 from contextlib import ExitStack
 
-from cases.frame import case, imap_login, pop3_login, right, wrong
 from servers.talk import Talk, context, plain
+
+from cases.frame import case, imap_login, pop3_login, right, wrong
 
 imap_login("courier", "good", *right("user001"), r"Courier-IMAP ready.*t1 OK LOGIN Ok")
 imap_login("courier", "wrong password", *wrong("user001"), r"t1 NO Login failed")

@@ -2,17 +2,24 @@
 
 from contextlib import ExitStack
 
-from cases.frame import case, imap_login, pop3_login, right, wrong
 from servers.talk import Scram, Talk, context, plain
 
+from cases.frame import case, imap_login, pop3_login, right, wrong
+
 imap_login("cyrus", "good", *right("user001"), r"Cyrus IMAP.*t1 OK \[CAPABILITY")
-imap_login("cyrus", "wrong password", *wrong("user001"), r"t1 NO Login failed: authentication failure")
-imap_login("cyrus", "unknown user", *wrong("nobody"), r"t1 NO Login failed: (user not|authentication)")
+imap_login(
+    "cyrus", "wrong password", *wrong("user001"), r"t1 NO Login failed: authentication failure"
+)
+imap_login(
+    "cyrus", "unknown user", *wrong("nobody"), r"t1 NO Login failed: (user not|authentication)"
+)
 imap_login("cyrus", "clear", *right("user001"), r"t1 NO Login only available under a layer", "imap")
 
 pop3_login("cyrus", "good", *right("user002"), r"Cyrus POP3.*\+OK Mailbox locked and ready")
 pop3_login("cyrus", "wrong password", *wrong("user002"), r"-ERR \[AUTH\] Invalid login")
-pop3_login("cyrus", "clear", *right("user002"), r"-ERR \[AUTH\] USER command only available", "pop3")
+pop3_login(
+    "cyrus", "clear", *right("user002"), r"-ERR \[AUTH\] USER command only available", "pop3"
+)
 
 
 @case("cyrus", "IMAP STARTTLS, AUTHENTICATE PLAIN", "t1 OK.*t2 OK")

@@ -2,9 +2,10 @@
 
 from contextlib import ExitStack
 
-from cases.frame import case, imap_login, pop3_login, right, smtp_session, submission, wrong
 from servers import people
 from servers.talk import Scram, Talk, context, cram_md5, oauthbearer, plain, xoauth2
+
+from cases.frame import case, imap_login, pop3_login, right, smtp_session, submission, wrong
 
 REFUSED = r"NO \[AUTHENTICATIONFAILED\]"
 
@@ -137,7 +138,9 @@ def special_folders(at, _):
         return talk.imap('LIST "" *')
 
 
-@case("dovecot", "IMAP localised folders", r"LIST \(.HasNoChildren\) \".\" \"?&kAFP4W4IMH8w4TD8MOs-")
+@case(
+    "dovecot", "IMAP localised folders", r"LIST \(.HasNoChildren\) \".\" \"?&kAFP4W4IMH8w4TD8MOs-"
+)
 def localised_folders(at, _):
     """Folders in Japanese, none of them with a special use."""
     with imap(at) as talk:
@@ -145,7 +148,9 @@ def localised_folders(at, _):
         return talk.imap('LIST "" *')
 
 
-smtp_session("dovecot", "AUTH before STARTTLS", "submission", ["AUTH PLAIN AGEAYg=="], "530 5.7.0 TLS")
+smtp_session(
+    "dovecot", "AUTH before STARTTLS", "submission", ["AUTH PLAIN AGEAYg=="], "530 5.7.0 TLS"
+)
 for user, pattern in (
     (right("user006"), "235 2.7.0"),
     (wrong("user006"), "535 5.7.8 Authentication failed"),
@@ -154,7 +159,9 @@ for user, pattern in (
     (right("expired"), "535 5.7.8 Password expired"),
     (right("tempfail"), "454 4.7.0 Temporary"),
 ):
-    smtp_session("dovecot", f"AUTH {user[0].split('@')[0]} {user[1]}"[:30], "submission", [], pattern, user)
+    smtp_session(
+        "dovecot", f"AUTH {user[0].split('@')[0]} {user[1]}"[:30], "submission", [], pattern, user
+    )
 
 
 @case("dovecot", "SMTP implicit TLS, relayed by Postfix", r"235.*250.*250 2.1.5.*250 2.0.0")

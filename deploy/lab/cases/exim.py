@@ -1,7 +1,8 @@
 """Exim: logins and refusals, mostly without enhanced codes."""
 
-from cases.frame import case, right, smtp_session, wrong
 from servers.talk import Talk, context
+
+from cases.frame import case, right, smtp_session, wrong
 
 USER = right("user001")
 MAIL = "MAIL FROM:<user001@lab.test>"
@@ -9,13 +10,37 @@ STRANGER = "MAIL FROM:<a@elsewhere.example>"
 
 for title, kind, who, commands, pattern in (
     ("AUTH good", "submission", USER, [], "235 Authentication succeeded"),
-    ("AUTH wrong password", "submission", wrong("user001"), [], "535 Incorrect authentication data"),
+    (
+        "AUTH wrong password",
+        "submission",
+        wrong("user001"),
+        [],
+        "535 Incorrect authentication data",
+    ),
     ("AUTH unknown user", "submission", wrong("nobody"), [], "535 Incorrect authentication data"),
-    ("AUTH backend down", "submission", right("tempfail"), [], "435 Unable to authenticate at present"),
-    ("AUTH before STARTTLS", "submission", None, ["AUTH PLAIN AGEAYg=="], "503 AUTH command used when"),
+    (
+        "AUTH backend down",
+        "submission",
+        right("tempfail"),
+        [],
+        "435 Unable to authenticate at present",
+    ),
+    (
+        "AUTH before STARTTLS",
+        "submission",
+        None,
+        ["AUTH PLAIN AGEAYg=="],
+        "503 AUTH command used when",
+    ),
     ("implicit TLS", "submission_tls", USER, [MAIL, "RCPT TO:<user002@lab.test>"], "250 Accepted"),
     ("no AUTH", "submission_tls", None, [MAIL], "550 5.7.0 Authentication required"),
-    ("unknown mechanism", "submission_tls", None, ["AUTH NTLM"], "504 NTLM authentication mechanism"),
+    (
+        "unknown mechanism",
+        "submission_tls",
+        None,
+        ["AUTH NTLM"],
+        "504 NTLM authentication mechanism",
+    ),
     ("unknown", "submission", USER, [MAIL, "RCPT TO:<unknown@lab.test>"], "550 no such user"),
     ("full", "submission", USER, [MAIL, "RCPT TO:<full@lab.test>"], "452 4.2.2 Mailbox full"),
     ("greylisted", "submission", USER, [MAIL, "RCPT TO:<greylisted@lab.test>"], "451 Greylisted"),

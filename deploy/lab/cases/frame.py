@@ -47,7 +47,7 @@ def attempt(lab, each):
     began = time.monotonic()
     try:
         reply = each[3](lab["servers"][each[0]], lab)
-    except Exception as error:  # whatever it is, it belongs to this case alone
+    except Exception as error:  # noqa: BLE001 (it belongs to this case alone)
         reply = f"{type(error).__name__}: {error}"
     return reply, time.monotonic() - began
 
@@ -60,7 +60,7 @@ def imap_login(server, title, user, password, pattern, kind="imap_tls"):
         with Talk(at[kind], context() if kind.endswith("tls") else None) as talk:
             greeting = talk.line()
             quoted = password.replace("\\", "\\\\").replace('"', '\\"')
-            return f'{greeting}\n{talk.imap(f"LOGIN {user} {chr(34)}{quoted}{chr(34)}")}'
+            return f"{greeting}\n{talk.imap(f'LOGIN {user} {chr(34)}{quoted}{chr(34)}')}"
 
 
 def pop3_login(server, title, user, password, pattern, kind="pop3_tls"):

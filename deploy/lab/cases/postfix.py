@@ -5,8 +5,9 @@ import secrets
 import ssl
 import time
 
-from cases.frame import case, right, smtp_session, submission, wrong
 from servers.talk import Talk, context
+
+from cases.frame import case, right, smtp_session, submission, wrong
 
 # Longest way of a message from submission into the mailbox, in seconds.
 ARRIVAL_SECONDS = 10
@@ -24,7 +25,9 @@ for who, pattern in (
     (right("tempfail"), "535 5.7.8"),
     (right("utf8"), "235 2.7.0"),
 ):
-    smtp_session("postfix", f"AUTH {who[0].split('@')[0]} {who[1]}"[:28], "submission", [], pattern, who)
+    smtp_session(
+        "postfix", f"AUTH {who[0].split('@')[0]} {who[1]}"[:28], "submission", [], pattern, who
+    )
 
 for title, kind, who, commands, pattern in (
     ("AUTH before STARTTLS", "submission", None, ["AUTH PLAIN AGEAYg=="], "530 5.7.0 Must issue"),

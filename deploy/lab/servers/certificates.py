@@ -15,7 +15,12 @@ ADDRESSES = [
 
 NAMES = f"DNS:{HOST}," + ",".join(f"IP:{each}" for each in ADDRESSES)
 
-PAST, RECENT, FAR, FURTHER = "20200101000000Z", "20210101000000Z", "20450101000000Z", "20460101000000Z"
+PAST, RECENT, FAR, FURTHER = (
+    "20200101000000Z",
+    "20210101000000Z",
+    "20450101000000Z",
+    "20460101000000Z",
+)
 
 # Case to (subject, alternative names, first day, last day).
 LEAVES = {

@@ -46,7 +46,11 @@ def start(lab, tls):
     server.chmod(0o600)
     lab.write("courier.env", folder / "env")
     lab.write("courier-authdaemonrc", etc / "authdaemonrc")
-    mounts = [(folder, "/srv/lab"), (etc, "/etc/courier"), (lab.folder("courier/run"), "/run/courier")]
+    mounts = [
+        (folder, "/srv/lab"),
+        (etc, "/etc/courier"),
+        (lab.folder("courier/run"), "/run/courier"),
+    ]
     lab.folder("courier/run/authdaemon")
     os.chown(folder / "run/authdaemon", *chroots.user(system, "courier"))
     write_users(folder, etc)
@@ -77,7 +81,12 @@ def write_users(folder, etc):
     for name, password, options in rows:
         digest = base64.b64encode(hashlib.sha256(password.encode()).digest()).decode()
         home = f"/srv/lab/mail/{name}"
-        fields = [f"uid={MAIL_USER}", f"gid={MAIL_USER}", f"home={home}", f"systempw={{SHA256}}{digest}"]
+        fields = [
+            f"uid={MAIL_USER}",
+            f"gid={MAIL_USER}",
+            f"home={home}",
+            f"systempw={{SHA256}}{digest}",
+        ]
         fields += [f"options={options}"] if options else []
         lines.append(f"{people.address(name)}\t{'|'.join(fields)}\n")
         if name != HOMELESS:
