@@ -41,7 +41,7 @@ def cache():
 def failure(name):
     """Why a system cannot be had, None if it can; tried once."""
     try:
-        provide(name)
+        run(enter(provide(name), [], ["true"]))
     except LabError as error:
         return str(error)
     return None
