@@ -9,19 +9,23 @@
 //! talks to a server in a version older than TLS 1.2 beyond the first message.
 
 mod alert;
+mod banner;
 mod certificate;
 mod chain;
+mod dialogue;
 mod explain;
 mod failure;
 mod handshake;
+mod hello;
 mod inspect;
 mod names;
+mod prober;
 mod problem;
 mod tap;
 mod trust;
 mod verifier;
 
-pub use explain::{Explanation, explain};
+pub use explain::{Explanation, explain, explain_silence};
 pub use failure::{Cause, Failure, fault_of_read_error, handshake_timeout, is_tls_record};
 pub use handshake::{Handshake, Wanted, handshake};
 pub use names::name_suggestions;

@@ -2,3 +2,5 @@
 
 mod tls;
 mod tls_authority;
+mod tls_legacy;
+mod tls_modes;
