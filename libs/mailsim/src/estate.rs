@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::layout::{Layout, Use};
-use crate::mailstore::{Account, Folder};
+use crate::mailstore::{Account, Folder, Shape};
 use crate::message;
 
 /// Where a submitted mail ends up.
@@ -91,23 +91,29 @@ impl Estate {
         account.folder(name).cloned()
     }
 
-    /// The account of an address, made with `layout` and `messages` samples if it is new.
+    /// The account of an address, with the folders of `layout` if they were not settled yet, and
+    /// with sample messages if its INBOX never had any.
     pub(crate) fn open(
         &self,
         address: &Arc<str>,
         layout: Layout,
+        shape: Shape,
         messages: u32,
     ) -> Arc<Mutex<Account>> {
-        let make = || {
-            let mut account = Account::new(layout);
-            if let Some(inbox) = account.folder("INBOX") {
-                for number in 1..=messages {
-                    inbox.add(message::sample(address, number).into(), Vec::new());
-                }
+        let make = || Arc::new(Mutex::new(Account::new(layout, shape)));
+        let account =
+            Arc::clone(lock(&self.accounts).entry(Arc::clone(address)).or_insert_with(make));
+        let mut open = lock(&account);
+        if shape == Shape::Final {
+            open.settle_shape(layout);
+        }
+        if let Some(inbox) = open.folder("INBOX").filter(|inbox| inbox.uid_next == 1) {
+            for number in 1..=messages {
+                inbox.add(message::sample(address, number).into(), Vec::new());
             }
-            Arc::new(Mutex::new(account))
-        };
-        Arc::clone(lock(&self.accounts).entry(Arc::clone(address)).or_insert_with(make))
+        }
+        drop(open);
+        account
     }
 
     pub(crate) fn find(&self, address: &str) -> Option<Arc<Mutex<Account>>> {
@@ -177,7 +183,7 @@ mod tests {
     fn fares(delivery: Delivery) -> Estate {
         let estate = Estate::new(delivery);
         for who in ["a@x.test", "b@x.test"] {
-            estate.open(&who.into(), Layout::Gmail, 0);
+            estate.open(&who.into(), Layout::Gmail, Shape::Final, 0);
         }
         let raw = b"From: a@x.test\r\nSubject: hi\r\n\r\nbody\r\n";
         let to = ["B@x.test".to_owned(), "stranger@y.test".to_owned()];

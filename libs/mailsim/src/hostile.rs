@@ -6,6 +6,7 @@
 use tokio::io::AsyncWriteExt as _;
 
 use crate::fault::Fault;
+use crate::server::Protocol;
 use crate::session::{Ended, Session};
 use crate::wire::Wire;
 
@@ -24,7 +25,14 @@ impl Session {
                 line.extend_from_slice(b"\r\n");
                 self.pour(b"", &line, *bytes).await
             }
-            Fault::EndlessLine { bytes } => self.pour(b"* OK ", b"A", *bytes).await,
+            Fault::EndlessLine { bytes } => {
+                let head: &[u8] = match self.host.spec.protocol {
+                    Protocol::Imap => b"* OK ",
+                    Protocol::Pop3 => b"+OK ",
+                    Protocol::Smtp => b"220-",
+                };
+                self.pour(head, b"A", *bytes).await
+            }
             Fault::Garbage { bytes } => {
                 let all: Vec<u8> = (0..=u8::MAX).collect();
                 self.pour(b"", &all, *bytes).await

@@ -201,6 +201,7 @@ impl Imap<'_> {
             _ => {}
         }
         let Some(step) = step_of(&command.name) else {
+            self.session.at(Step::Any).await?;
             let unknown = self.session.host.voice.imap.unknown;
             let tag = [Token::Atom(command.tag.clone().into_bytes())];
             self.mistake(&tag, unknown)?;
@@ -243,11 +244,18 @@ impl Imap<'_> {
         Ok(())
     }
 
-    /// Puts the tag into scripted bytes.
+    /// Puts the tag into scripted bytes, which need not be UTF-8.
     fn put_tag(&mut self, tag: &str) {
-        if let Ok(text) = std::str::from_utf8(&self.session.out) {
-            self.session.out = text.replace("{tag}", tag).into_bytes();
+        const BLANK: &[u8] = b"{tag}";
+        let scripted = std::mem::take(&mut self.session.out);
+        let mut rest = scripted.as_slice();
+        while let Some(at) = rest.windows(BLANK.len()).position(|w| w == BLANK) {
+            let (before, after) = rest.split_at_checked(at).unwrap_or((rest, &[]));
+            self.session.out.extend_from_slice(before);
+            self.session.out.extend_from_slice(tag.as_bytes());
+            rest = after.get(BLANK.len()..).unwrap_or_default();
         }
+        self.session.out.extend_from_slice(rest);
     }
 
     /// Records a command. What is not a command may be a secret gone astray, and is not kept.

@@ -50,6 +50,15 @@ impl Folder {
     }
 }
 
+/// Whether an account's folders may still be exchanged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Shape {
+    /// A server that shows no folders made the account.
+    Provisional,
+    /// A server that shows them did, or they were asked for by name.
+    Final,
+}
+
 #[derive(Debug)]
 struct Pending {
     at: Instant,
@@ -62,13 +71,29 @@ struct Pending {
 #[derive(Debug)]
 pub(crate) struct Account {
     folders: Vec<Folder>,
+    shape: Shape,
     pending: Vec<Pending>,
 }
 
 impl Account {
-    pub(crate) fn new(layout: Layout) -> Self {
-        let make = |b: &crate::layout::Born| Folder::new(b.name, Some(b.purpose), b.attribute);
-        Self { folders: layout.folders().iter().map(make).collect(), pending: Vec::new() }
+    pub(crate) fn new(layout: Layout, shape: Shape) -> Self {
+        Self { folders: born(layout), shape, pending: Vec::new() }
+    }
+
+    /// Gives the account its final folders, unless it has them already. Messages stay with the
+    /// purpose of their folder.
+    pub(crate) fn settle_shape(&mut self, layout: Layout) {
+        if self.shape == Shape::Final {
+            return;
+        }
+        self.shape = Shape::Final;
+        let old = std::mem::replace(&mut self.folders, born(layout));
+        for before in old {
+            if let Some(folder) = self.folders.iter_mut().find(|f| f.purpose == before.purpose) {
+                folder.uid_next = before.uid_next;
+                folder.messages = before.messages;
+            }
+        }
     }
 
     /// The folders, after mail that is due has arrived.
@@ -134,6 +159,11 @@ impl Account {
     }
 }
 
+fn born(layout: Layout) -> Vec<Folder> {
+    let make = |b: &crate::layout::Born| Folder::new(b.name, Some(b.purpose), b.attribute);
+    layout.folders().iter().map(make).collect()
+}
+
 /// The account cannot hold more.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Full;
@@ -145,7 +175,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn delayed_mail_arrives_when_it_is_due() {
-        let mut account = Account::new(Layout::Gmail);
+        let mut account = Account::new(Layout::Gmail, Shape::Final);
         let raw: Arc<[u8]> = Arc::from(&b"Subject: x\r\n\r\n"[..]);
         let later = Instant::now() + Duration::from_secs(5);
         account.deliver(Use::Inbox, raw, vec![], later).unwrap();
@@ -154,5 +184,14 @@ mod tests {
         assert_eq!(account.folder("INBOX").unwrap().messages[0].uid, 1);
         assert_eq!(account.folder("[Gmail]/All Mail").unwrap().messages.len(), 1);
         assert!(account.folder("[Gmail]/Spam").unwrap().messages.is_empty());
+    }
+
+    #[test]
+    fn the_first_server_with_folders_decides_about_them() {
+        let mut account = Account::new(Layout::SpecialUse, Shape::Provisional);
+        account.folder("Junk").unwrap().add(Arc::from(&b"x"[..]), vec![]);
+        account.settle_shape(Layout::Gmail);
+        account.settle_shape(Layout::Courier);
+        assert_eq!(account.folder("[Gmail]/Spam").unwrap().messages.len(), 1);
     }
 }

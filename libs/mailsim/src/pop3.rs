@@ -11,7 +11,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use crate::estate::lock;
 use crate::fault::{Fault, Strip};
 use crate::imap::echo;
-use crate::mailstore::Account;
+use crate::mailstore::{Account, Shape};
 use crate::message::{self, Message};
 use crate::personality::pop3::Sasl;
 use crate::sasl::{Attempt, Exchange, Mechanism, Turn};
@@ -97,6 +97,7 @@ impl Pop3<'_> {
         match name {
             "STLS" => return self.stls().await,
             "USER" => {
+                self.session.at(Step::Any).await?;
                 let answer = self.user(line);
                 self.session.say(answer);
                 return Ok(Next::Command);
@@ -106,6 +107,7 @@ impl Pop3<'_> {
             _ => {}
         }
         let Some(step) = step_of(name) else {
+            self.session.at(Step::Any).await?;
             let unknown = self.session.host.voice.pop3.unknown;
             self.session.say(unknown);
             return Ok(Next::Command);
@@ -205,6 +207,7 @@ impl Pop3<'_> {
                     return Ok(Next::Command);
                 }
                 Turn::Challenge(challenge) => {
+                    self.session.at(Step::Any).await?;
                     self.session.say(&format!("+ {}", BASE64.encode(challenge)));
                 }
             }
@@ -244,7 +247,7 @@ impl Pop3<'_> {
             return voice.limit.replace("{limit}", &limit.to_string());
         }
         let host = &self.session.host;
-        let account = host.estate.open(&address, host.spec.folders(), 0);
+        let account = host.estate.open(&address, host.spec.folders(), Shape::Provisional, 0);
         if let Some(inbox) = lock(&account).folder("INBOX") {
             self.uid_validity = inbox.uid_validity;
             let drop = |m: &Message| Drop { message: m.clone(), deleted: false };

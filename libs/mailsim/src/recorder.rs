@@ -203,6 +203,13 @@ impl Recorder {
         lock(&self.state).history.iter().cloned().collect()
     }
 
+    /// Takes the events out of the history, oldest first, so that a long test can write them
+    /// down before the ring overwrites them.
+    #[must_use]
+    pub fn drain(&self) -> Vec<Event> {
+        lock(&self.state).history.drain(..).collect()
+    }
+
     /// How many events the history could not keep.
     #[must_use]
     pub fn dropped(&self) -> u64 {

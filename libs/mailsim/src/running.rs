@@ -15,6 +15,7 @@ use crate::certificate::Authority;
 use crate::error::Error;
 use crate::estate::Estate;
 use crate::limits::Presence;
+use crate::mailstore::Shape;
 use crate::personality::Voice;
 use crate::recorder::Recorder;
 use crate::rules::RuleBook;
@@ -77,8 +78,15 @@ pub(crate) async fn start(
     let server: Arc<str> = format!("{} {address}", spec.protocol).into();
     let recorder = Arc::new(Recorder::new(server, spec.history));
     let folders = spec.folders();
+    // Folders are a matter of IMAP; a server of another protocol only needs them to be there.
+    let shape = if spec.protocol == Protocol::Imap || spec.layout.is_some() {
+        Shape::Final
+    } else {
+        Shape::Provisional
+    };
     for mailbox in &spec.mailboxes {
-        estate.open(&mailbox.address.to_ascii_lowercase().into(), folders, mailbox.messages);
+        let address = mailbox.address.to_ascii_lowercase().into();
+        estate.open(&address, folders, shape, mailbox.messages);
     }
     let host = Host {
         name: spec.host.clone().unwrap_or_else(|| "mail.mailsim.test".to_owned()),
@@ -260,5 +268,23 @@ impl Drop for Running {
         if let Some(accepting) = &self.accepting {
             accepting.abort();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn panics_are_counted_and_the_first_is_kept() {
+        let mut panics = Panics::default();
+        let panic = tokio::spawn(async { panic!("session {}", 7) }).await;
+        panics.note(panic);
+        panics.note(tokio::spawn(async { panic!("another") }).await);
+        panics.note(Ok(()));
+        let aborted = tokio::spawn(std::future::pending::<()>());
+        aborted.abort();
+        panics.note(aborted.await);
+        assert_eq!((panics.count, panics.first.as_str()), (2, "session 7"));
     }
 }

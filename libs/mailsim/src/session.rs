@@ -141,7 +141,7 @@ impl Session {
     pub(crate) async fn at(&mut self, step: Step) -> Result<Course, Ended> {
         let found = self.host.rules.find(step, self.peer.ip(), self.user.as_deref());
         if !found.delay.is_zero() {
-            tokio::time::sleep(found.delay).await;
+            self.pause(found.delay).await?;
         }
         self.drip = found.drip;
         let Some(rule) = found.rule else { return Ok(Course::Usual) };
@@ -179,9 +179,25 @@ impl Session {
         let Some(pause) = self.drip.take() else { return self.send(&out).await };
         for byte in &out {
             self.send(std::slice::from_ref(byte)).await?;
-            tokio::time::sleep(pause).await;
+            self.pause(pause).await?;
         }
         Ok(())
+    }
+
+    /// Waits, but not longer than the client does: a session whose client has gone must not
+    /// count as open.
+    async fn pause(&mut self, pause: Duration) -> Result<(), Ended> {
+        let Some(tcp) = self.wire.tcp() else { return Err(Ended::ByClient) };
+        let gone = async {
+            // Bytes that wait to be read say nothing about what comes after them.
+            if tcp.peek(&mut [0]).await.is_ok_and(|n| n > 0) {
+                std::future::pending::<()>().await;
+            }
+        };
+        tokio::select! {
+            () = tokio::time::sleep(pause) => Ok(()),
+            () = gone => Err(Ended::ByClient),
+        }
     }
 
     /// Sends bytes at once.

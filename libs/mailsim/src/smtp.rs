@@ -118,6 +118,7 @@ impl Smtp<'_> {
             _ => {}
         }
         let Some(step) = step_of(name) else {
+            self.session.at(Step::Any).await?;
             let unknown = self.session.host.voice.smtp.unknown;
             self.say(match name {
                 "VRFY" => "252 2.0.0 Cannot verify",

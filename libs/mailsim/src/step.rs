@@ -11,7 +11,8 @@ use crate::server::Protocol;
 )]
 #[strum(serialize_all = "kebab-case")]
 pub enum Step {
-    /// Every answer from the greeting on; meant for latency.
+    /// Every answer from the greeting on, also those to commands without a step of their own
+    /// (USER, the prompts of AUTH, what is unknown); meant for latency.
     Any,
     /// Right after the TCP connection was accepted.
     Connect,

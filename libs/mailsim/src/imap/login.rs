@@ -12,6 +12,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use super::parse::{Command, Token};
 use super::{Imap, MAX_LINE, Next, has_tls, is_positive};
 use crate::fault::Fault;
+use crate::mailstore::Shape;
 use crate::personality::imap::Tells;
 use crate::sasl::{Attempt, Exchange, Mechanism, Turn};
 use crate::session::{Course, Ended};
@@ -123,6 +124,7 @@ impl Imap<'_> {
                 Turn::Done(attempt) => return Ok(Ok((mechanism.to_string(), attempt))),
                 Turn::Malformed => return Ok(Err("BAD Invalid authentication data".to_owned())),
                 Turn::Challenge(challenge) => {
+                    self.session.at(Step::Any).await?;
                     self.session.say(&format!("+ {}", BASE64.encode(challenge)));
                 }
             }
@@ -173,7 +175,7 @@ impl Imap<'_> {
             return self.fill_in(&text.replace("{count}", &count.to_string()));
         }
         let host = &self.session.host;
-        self.account = Some(host.estate.open(&address, host.spec.folders(), 0));
+        self.account = Some(host.estate.open(&address, host.spec.folders(), Shape::Final, 0));
         let text = self.fill_in(voice.logged_in);
         match voice.tells {
             Tells::Always | Tells::Login => {

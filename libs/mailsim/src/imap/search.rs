@@ -90,11 +90,11 @@ fn contains(text: &[u8], part: &str) -> bool {
 mod tests {
     use super::*;
     use crate::layout::Layout;
-    use crate::mailstore::Account;
+    use crate::mailstore::{Account, Shape};
 
     #[test]
     fn keys_are_joined_by_and() {
-        let mut account = Account::new(Layout::InboxOnly);
+        let mut account = Account::new(Layout::InboxOnly, Shape::Final);
         let inbox = account.folder("INBOX").unwrap();
         inbox.add((&b"Subject: Token abc\r\n\r\none"[..]).into(), vec!["\\Seen".into()]);
         inbox.add((&b"Subject: token ABC\r\nX-Id: 7\r\n\r\ntwo"[..]).into(), vec![]);

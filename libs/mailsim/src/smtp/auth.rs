@@ -64,6 +64,7 @@ impl Smtp<'_> {
                 Turn::Done(attempt) => return Ok(Ok(attempt)),
                 Turn::Malformed => return Ok(Err("501 5.5.2 Invalid authentication data")),
                 Turn::Challenge(challenge) => {
+                    self.session.at(Step::Any).await?;
                     self.session.say(&format!("334 {}", BASE64.encode(challenge)));
                 }
             }

@@ -29,6 +29,9 @@ async fn a_reply_replaces_the_usual_one_and_gets_the_tag() {
         c.imap("x1 LOGIN user@example.test secret").await,
         ["* OK [ALERT] first", "x1 NO [UNAVAILABLE] later"]
     );
+    c.send("x3 CAPABILITY").await;
+    assert_eq!(c.line().await, "* CAPABILITY IMAP4rev1");
+    assert_eq!(c.line().await, "x3  OK\u{fffd}");
     assert!(c.imap("x2 LIST \"\" *").await[0].starts_with("x2 BAD"), "the login had no effect");
     server.shutdown().await.unwrap();
 }
@@ -108,6 +111,14 @@ async fn delays_and_drips_take_their_time() {
     let begin = tokio::time::Instant::now();
     c.imap("a NOOP").await;
     assert!(begin.elapsed() >= Duration::from_millis(80));
+    server.shutdown().await.unwrap();
+
+    // A session does not outlive its client, however long the delay.
+    let server = start(Server::smtp().latency(Step::Greeting, LIMIT * 100)).await;
+    let c = Client::plain(&server).await;
+    assert!(server.recorder().wait_until(LIMIT, |r| r.sessions().current == 1).await);
+    drop(c);
+    assert!(server.recorder().wait_until(LIMIT, |r| r.sessions().current == 0).await);
     server.shutdown().await.unwrap();
 }
 
