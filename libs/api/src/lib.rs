@@ -1,1 +1,31 @@
-//! api
+//! The protobuf API, and its conversions from and to the model.
+//!
+//! Apart from everything else because a wire format is a promise: the model can change
+//! without changing it by accident, and nobody else needs prost. Conversions are written by
+//! hand. This crate never judges a report and never talks to anybody.
+//!
+//! * [`v1`]: the generated messages, client and server of `mailfleet.v1`.
+//! * [`request`]: a `ValidateRequest` becomes a checked [`mailfleet_model::Validation`].
+//! * [`report`] and [`event`]: reports and live events, both ways.
+//! * [`json`]: canonical protobuf-JSON, one document a line.
+
+mod code;
+mod endpoint;
+mod enums;
+pub mod event;
+mod evidence;
+mod fault;
+mod generated;
+pub mod json;
+mod leg;
+mod redact;
+pub mod report;
+pub mod request;
+mod suggestion;
+mod tls;
+mod when;
+
+pub use generated::{FILE_DESCRIPTOR_SET, v1};
+
+#[cfg(test)]
+mod fixtures;
