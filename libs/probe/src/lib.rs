@@ -6,14 +6,18 @@
 //! no reply can end the process.
 #![cfg_attr(not(test), warn(clippy::indexing_slicing, clippy::string_slice))]
 
+pub mod classify;
 pub mod companion;
 pub mod dial;
 mod leg;
 pub mod limits;
 pub mod lines;
+pub mod provider;
 pub mod recorder;
 pub mod redact;
+pub mod reply;
 pub mod resolve;
+pub mod software;
 pub mod stream;
 pub mod target;
 pub mod tls;
