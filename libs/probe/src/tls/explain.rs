@@ -281,7 +281,18 @@ fn plain(failure: &Failure, leg: Leg) -> Fault {
     match &failure.cause {
         Cause::Alert(number) => {
             let code = alert::code(*number, failure.client_certificate_asked);
-            Fault::new(code, leg).with_evidence(with_alert(Evidence::default(), *number))
+            let fault =
+                Fault::new(code, leg).with_evidence(with_alert(Evidence::default(), *number));
+            match alert::meaning(*number) {
+                // No certificate came, so what names it would have had is not known.
+                Meaning::UnknownName => {
+                    fault.but_maybe(Confidence::Likely, [FaultCode::TlsCertNameMismatch])
+                }
+                Meaning::NothingInCommon
+                | Meaning::ClientCertificate
+                | Meaning::Denied
+                | Meaning::Failed => fault,
+            }
         }
         Cause::Closed | Cause::Reset if failure.client_certificate_asked => {
             Fault::new(FaultCode::TlsClientCertRequired, leg)

@@ -3,7 +3,6 @@
 //! Only sorts; what it means for the mailbox is [`super::explain`]'s to find out.
 
 use std::io;
-use std::time::Duration;
 
 use mailfleet_model::evidence::{Evidence, FactKind};
 use mailfleet_model::tls::TlsFacts;
@@ -96,14 +95,6 @@ pub fn fault_of_read_error(error: &io::Error, leg: Leg) -> Option<Fault> {
         other => Fault::new(FaultCode::TlsHandshakeFailed, leg)
             .with_evidence(evidence.with(FactKind::Note, other.to_string())),
     })
-}
-
-/// The fault of a handshake that the caller gave up waiting for.
-#[must_use]
-pub fn handshake_timeout(leg: Leg, waited: Duration) -> Fault {
-    let waited = format!("{} s", waited.as_secs());
-    Fault::new(FaultCode::TlsHandshakeTimeout, leg)
-        .with_evidence(Evidence::default().with(FactKind::Elapsed, waited))
 }
 
 /// Adds an alert by number and by name.

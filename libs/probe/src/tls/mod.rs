@@ -26,7 +26,7 @@ mod trust;
 mod verifier;
 
 pub use explain::{Explanation, explain, explain_silence};
-pub use failure::{Cause, Failure, fault_of_read_error, handshake_timeout, is_tls_record};
+pub use failure::{Cause, Failure, fault_of_read_error, is_tls_record};
 pub use handshake::{Handshake, Wanted, handshake};
 pub use names::name_suggestions;
 pub use tap::Tapped;

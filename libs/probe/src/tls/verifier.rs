@@ -236,3 +236,106 @@ fn describe(der: &CertificateDer<'_>) -> CertificateFacts {
         None => certificate::unreadable(der),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::OnceLock;
+
+    use proptest::prelude::*;
+    use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+    use rustls::client::WebPkiServerVerifier;
+
+    use super::*;
+
+    const HOST: &str = "imap.example.test";
+
+    struct Chain {
+        root: CertificateDer<'static>,
+        middle: CertificateDer<'static>,
+        leaf: CertificateDer<'static>,
+    }
+
+    /// A good chain, made once: signing takes longer than checking.
+    fn chain() -> &'static Chain {
+        static CHAIN: OnceLock<Chain> = OnceLock::new();
+        CHAIN.get_or_init(|| {
+            let authority = |common: &str| {
+                let mut params = CertificateParams::default();
+                params.distinguished_name.push(rcgen::DnType::CommonName, common);
+                params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+                (params, KeyPair::generate().expect("a key"))
+            };
+            let (params, key) = authority("Root");
+            let root = params.self_signed(&key).expect("signs itself").der().clone();
+            let issuer = Issuer::new(params, key);
+            let (params, key) = authority("Middle");
+            let middle = params.signed_by(&key, &issuer).expect("signs").der().clone();
+            let issuer = Issuer::new(params, key);
+            let key = KeyPair::generate().expect("a key");
+            let params = CertificateParams::new([HOST.to_owned()]).expect("a name");
+            let leaf = params.signed_by(&key, &issuer).expect("signs").der().clone();
+            Chain { root, middle, leaf }
+        })
+    }
+
+    /// Shows a chain to the recorder and to the library's own verifier.
+    fn both(leaf: Vec<u8>, middle: Vec<u8>) -> (bool, Record) {
+        let (leaf, middle) = (CertificateDer::from(leaf), [CertificateDer::from(middle)]);
+        let name = ServerName::try_from(HOST).expect("a name");
+        let now = UnixTime::now();
+        let mut roots = RootCertStore::empty();
+        roots.add(chain().root.clone()).expect("a root");
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let library = WebPkiServerVerifier::builder_with_provider(roots.into(), provider);
+        let library = library.build().expect("a verifier");
+        let accepts = library.verify_server_cert(&leaf, &middle, &name, &[], now).is_ok();
+        let trust = Trust::only([chain().root.clone()]).expect("a root");
+        let host = HOST.parse().expect("a host");
+        let recorder = Recorder::new(Anchors::new(&trust, &[]), host, SystemTime::now());
+        recorder.verify_server_cert(&leaf, &middle, &name, &[], now).expect("only records");
+        (accepts, recorder.take())
+    }
+
+    fn changed(der: &[u8], changes: &[(prop::sample::Index, u8)]) -> Vec<u8> {
+        let mut bytes = der.to_vec();
+        for (index, byte) in changes {
+            let place = index.index(bytes.len());
+            bytes[place] = *byte;
+        }
+        bytes
+    }
+
+    #[test]
+    fn the_unchanged_chain_is_good() {
+        let (accepts, record) = both(chain().leaf.to_vec(), chain().middle.to_vec());
+        assert!(accepts);
+        assert_eq!(record.problems, []);
+        assert_eq!(record.chain.len(), 2);
+    }
+
+    proptest! {
+        #[test]
+        fn the_verdict_is_the_library_s_whatever_the_bytes(
+            leaf in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..3),
+            middle in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..3),
+        ) {
+            let (accepts, record) =
+                both(changed(&chain().leaf, &leaf), changed(&chain().middle, &middle));
+            prop_assert_eq!(accepts, record.problems.is_empty(), "{:?}", record.problems);
+        }
+
+        #[test]
+        fn arbitrary_bytes_for_certificates_never_panic(
+            leaf in prop::collection::vec(any::<u8>(), 0..600),
+            middle in prop::collection::vec(any::<u8>(), 0..600),
+            cut in any::<prop::sample::Index>(),
+        ) {
+            let (accepts, record) = both(leaf, middle);
+            prop_assert!(!accepts && !record.problems.is_empty());
+            let whole = &chain().leaf;
+            let (accepts, record) =
+                both(whole[..cut.index(whole.len())].to_vec(), chain().middle.to_vec());
+            prop_assert!(!accepts && !record.problems.is_empty());
+        }
+    }
+}

@@ -67,11 +67,15 @@ fn endpoint(protocol: Protocol, address: SocketAddr, security: &str) -> Endpoint
 }
 
 async fn explained(asked: &Endpoint, address: SocketAddr) -> Explanation {
+    let stream = TcpStream::connect(address).await.expect("connects");
+    explained_from(stream, asked, address).await
+}
+
+async fn explained_from(stream: TcpStream, asked: &Endpoint, address: SocketAddr) -> Explanation {
     let trust = Trust::only([]).expect("no roots");
     let policy = TlsPolicy::default();
     let leg = Leg::from(asked.protocol);
     let wanted = Wanted { host: &asked.host, policy: &policy, leg, now: SystemTime::now() };
-    let stream = TcpStream::connect(address).await.expect("connects");
     let Handshake::Failed(failure) =
         timeout(PATIENCE, handshake(&trust, &wanted, stream)).await.expect("in time")
     else {
@@ -190,4 +194,48 @@ async fn a_connection_that_ends_in_the_handshake_may_be_tried_again() {
     assert_eq!(explanation.faults[0].code, FaultCode::TlsHandshakeFailed);
     assert!(matches!(explanation.faults[0].retry, Retry::Backoff { .. }));
     assert_eq!(seen.load(Ordering::SeqCst), 5, "one handshake and four further hellos");
+}
+
+/// Consents to STARTTLS, then speaks TLS 1.0 and nothing newer; the library gets an alert.
+async fn old_behind_starttls(stream: TcpStream) -> std::io::Result<()> {
+    let mut stream = BufReader::new(stream);
+    stream.write_all(b"* OK ready\r\n").await?;
+    let mut line = String::new();
+    stream.read_line(&mut line).await?;
+    let tag = line.split(' ').next().unwrap_or_default();
+    stream.write_all(format!("{tag} OK go ahead\r\n").as_bytes()).await?;
+    let mut header = [0; 5];
+    stream.read_exact(&mut header).await?;
+    let mut hello = vec![0; usize::from(u16::from_be_bytes([header[3], header[4]]))];
+    stream.read_exact(&mut hello).await?;
+    // The version of the hello stands behind the message's header.
+    if hello[5] >= 3 {
+        stream.write_all(&[21, 3, 1, 0, 2, 2, 70]).await
+    } else {
+        let mut answer = vec![22, 3, 1, 0, 42, 2, 0, 0, 38, 3, 1];
+        answer.extend([7; 32]);
+        answer.extend([0, 0x00, 0x2F, 0]);
+        stream.write_all(&answer).await
+    }
+}
+
+#[tokio::test]
+async fn an_old_version_behind_starttls_is_named() {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            old_behind_starttls(stream).await.expect("the probe stays to the end");
+        }
+    });
+    let mut stream = TcpStream::connect(address).await.expect("connects");
+    stream.write_all(b"a1 STARTTLS\r\n").await.expect("writes");
+    let mut answer = [0; "* OK ready\r\na1 OK go ahead\r\n".len()];
+    timeout(PATIENCE, stream.read_exact(&mut answer)).await.expect("in time").expect("an answer");
+    let asked = endpoint(Protocol::Imap, address, "starttls");
+    let explanation = explained_from(stream, &asked, address).await;
+    let [fault] = explanation.faults.as_slice() else { panic!("one fault: {explanation:?}") };
+    assert_eq!(fault.code, FaultCode::TlsVersionUnsupported);
+    assert_eq!(fault.evidence.fact(FactKind::TlsVersion), Some("TLS 1.0"));
+    assert_eq!(fault.evidence.fact(FactKind::Cipher), Some("TLS_RSA_WITH_AES_128_CBC_SHA"));
 }
