@@ -6,7 +6,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::spec::Protocol;
+use crate::server::Protocol;
 use crate::step::Step;
 
 /// Bytes that an endless fault sends before it closes, when the script does not say.

@@ -6,8 +6,8 @@
 use tokio::io::AsyncWriteExt as _;
 
 use crate::fault::Fault;
+use crate::server::Protocol;
 use crate::session::{Ended, Session};
-use crate::spec::Protocol;
 use crate::wire::Wire;
 
 /// Bytes written at a time.
@@ -39,11 +39,24 @@ impl Session {
             }
             Fault::EndlessLiteral { announced, bytes } => {
                 let head = format!("* LIST () \"/\" {{{announced}}}\r\n");
-                return self.pour_and_wait(head.as_bytes(), b"x", *bytes, b"").await;
+                match self.pour(head.as_bytes(), b"x", *bytes).await {
+                    Ok(()) => return self.ignore().await,
+                    failed => failed,
+                }
             }
             Fault::Nesting { depth } => {
                 let head = b"* 1 FETCH (BODYSTRUCTURE ";
-                return self.pour_and_wait(head, b"(", u64::from(*depth), b"\r\n").await;
+                match self.pour(head, b"(", u64::from(*depth)).await {
+                    Ok(()) => {
+                        self.out.extend_from_slice(b"\r\n");
+                        let sent = self.flush().await;
+                        return match sent {
+                            Ok(()) => self.ignore().await,
+                            Err(ended) => ended,
+                        };
+                    }
+                    failed => failed,
+                }
             }
             Fault::Reply(_)
             | Fault::Raw(_)
@@ -79,17 +92,6 @@ impl Session {
             left -= now as u64;
         }
         Ok(())
-    }
-
-    /// Like `pour`, then sends `tail` and stays silent until the client leaves.
-    async fn pour_and_wait(&mut self, head: &[u8], unit: &[u8], total: u64, tail: &[u8]) -> Ended {
-        if let Err(ended) = self.pour(head, unit, total).await {
-            return ended;
-        }
-        match self.send(tail).await {
-            Ok(()) => self.ignore().await,
-            Err(ended) => ended,
-        }
     }
 
     /// Closes in order: close_notify, FIN. What the client still sends is not waited for.

@@ -6,7 +6,7 @@
 //! wants to know. No handshake is ever completed. Sources: RFC 5246 §7.2, §7.4.1 and App. E,
 //! RFC 8446 §4.2.1 (supported_versions), RFC 6101 §5.6.1 (SSL 3).
 
-use crate::spec::OldTls;
+use crate::server::OldTls;
 
 /// Longest ClientHello that is read, record header included: one record (RFC 8446 §5.1).
 pub(crate) const MAX_HELLO: usize = 5 + 16 * 1024;

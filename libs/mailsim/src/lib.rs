@@ -43,7 +43,6 @@ mod secret;
 mod server;
 mod session;
 mod smtp;
-mod spec;
 mod step;
 mod tls;
 mod utf7;
@@ -64,8 +63,7 @@ pub use sasl::Mechanism;
 pub use scenario::{RunningScenario, Scenario};
 pub use script::ScriptError;
 pub use secret::Secret;
-pub use server::Server;
-pub use spec::{
-    ClientCertificate, Mailbox, OldTls, PlaintextLogin, Protocol, Role, Spec, Tls, Versions,
+pub use server::{
+    ClientCertificate, Mailbox, OldTls, PlaintextLogin, Protocol, Role, Server, Spec, Tls, Versions,
 };
 pub use step::Step;

@@ -3,7 +3,7 @@
 //! Data, not behaviour: one table per protocol. Texts are those that Dovecot 2.3, Courier 5.0,
 //! Cyrus 3.6, Postfix 3.7 and Exim 4.96 of Debian 12 answered to us; Gmail's and Exchange's are
 //! as their users report them. Capability lists after the login name only what the simulator
-//! really does (Courier's repeat those before it); those before it are complete, because clients recognise servers by them.
+//! really does; those before it are complete, because clients recognise servers by them.
 
 pub(crate) mod imap;
 pub(crate) mod pop3;
@@ -87,17 +87,55 @@ impl Personality {
 
 impl Voice {
     pub(crate) fn of(personality: Personality) -> Self {
-        use Personality as P;
-        let (imap, pop3, smtp, mechanisms) = match personality {
-            P::Generic => (&imap::GENERIC, &pop3::GENERIC, &smtp::GENERIC, MANY),
-            P::Dovecot => (&imap::DOVECOT, &pop3::DOVECOT, &smtp::DOVECOT, MANY),
-            P::Courier => (&imap::COURIER, &pop3::COURIER, &smtp::COURIER, PLAIN),
-            P::Cyrus => (&imap::CYRUS, &pop3::CYRUS, &smtp::GENERIC, CYRUS),
-            P::Exchange => (&imap::EXCHANGE, &pop3::EXCHANGE, &smtp::EXCHANGE, EXCHANGE),
-            P::Gmail => (&imap::GMAIL, &pop3::GMAIL, &smtp::GMAIL, GMAIL),
-            P::Postfix => (&imap::DOVECOT, &pop3::DOVECOT, &smtp::POSTFIX, MANY),
-            P::Exim => (&imap::DOVECOT, &pop3::DOVECOT, &smtp::EXIM, PLAIN_AND_LOGIN),
-        };
-        Self { imap, pop3, smtp, mechanisms }
+        match personality {
+            Personality::Generic => Self {
+                imap: &imap::GENERIC,
+                pop3: &pop3::GENERIC,
+                smtp: &smtp::GENERIC,
+                mechanisms: MANY,
+            },
+            Personality::Dovecot => Self {
+                imap: &imap::DOVECOT,
+                pop3: &pop3::DOVECOT,
+                smtp: &smtp::DOVECOT,
+                mechanisms: MANY,
+            },
+            Personality::Courier => Self {
+                imap: &imap::COURIER,
+                pop3: &pop3::COURIER,
+                smtp: &smtp::COURIER,
+                mechanisms: PLAIN,
+            },
+            Personality::Cyrus => Self {
+                imap: &imap::CYRUS,
+                pop3: &pop3::CYRUS,
+                smtp: &smtp::GENERIC,
+                mechanisms: CYRUS,
+            },
+            Personality::Exchange => Self {
+                imap: &imap::EXCHANGE,
+                pop3: &pop3::EXCHANGE,
+                smtp: &smtp::EXCHANGE,
+                mechanisms: EXCHANGE,
+            },
+            Personality::Gmail => Self {
+                imap: &imap::GMAIL,
+                pop3: &pop3::GMAIL,
+                smtp: &smtp::GMAIL,
+                mechanisms: GMAIL,
+            },
+            Personality::Postfix => Self {
+                imap: &imap::DOVECOT,
+                pop3: &pop3::DOVECOT,
+                smtp: &smtp::POSTFIX,
+                mechanisms: MANY,
+            },
+            Personality::Exim => Self {
+                imap: &imap::DOVECOT,
+                pop3: &pop3::DOVECOT,
+                smtp: &smtp::EXIM,
+                mechanisms: PLAIN_AND_LOGIN,
+            },
+        }
     }
 }

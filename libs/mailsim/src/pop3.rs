@@ -3,16 +3,18 @@
 //!
 //! The maildrop is INBOX as it was at the login; DELE marks and QUIT deletes.
 
-mod login;
-mod maildrop;
-
 use std::sync::{Arc, Mutex};
 
-use crate::fault::Strip;
-use crate::mailstore::Account;
-use crate::message::Message;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+
+use crate::estate::lock;
+use crate::fault::{Fault, Strip};
+use crate::imap::echo;
+use crate::mailstore::{Account, Shape};
+use crate::message::{self, Message};
 use crate::personality::pop3::Sasl;
-use crate::sasl::Mechanism;
+use crate::sasl::{Attempt, Exchange, Mechanism, Turn};
 use crate::session::{Course, Ended, Session};
 use crate::step::Step;
 
@@ -20,7 +22,7 @@ use crate::step::Step;
 const MAX_LINE: usize = 12 * 1024;
 
 /// One message of the maildrop.
-struct Entry {
+struct Drop {
     message: Message,
     deleted: bool,
 }
@@ -29,7 +31,7 @@ struct Entry {
 struct Pop3<'a> {
     session: &'a mut Session,
     account: Option<Arc<Mutex<Account>>>,
-    drops: Vec<Entry>,
+    drops: Vec<Drop>,
     uid_validity: u32,
     /// What USER named.
     user: Option<Vec<u8>>,
@@ -124,6 +126,137 @@ impl Pop3<'_> {
         Ok(if step == Step::Logout { Next::Stop } else { Next::Command })
     }
 
+    async fn stls(&mut self) -> Result<Next, Ended> {
+        let course = self.session.at(Step::Starttls).await?;
+        if !self.session.can_secure() {
+            self.session.say("-ERR TLS is not available or already active");
+            return Ok(Next::Command);
+        }
+        let text = self.session.host.voice.pop3.stls;
+        match course {
+            Course::Usual => self.session.say(text),
+            Course::Special(rule) => {
+                self.session.say(text);
+                if let Fault::Inject(bytes) = &rule.fault {
+                    self.session.out.extend_from_slice(bytes);
+                }
+            }
+            Course::Reply(reply) => {
+                if !self.session.say_lines(&reply, is_positive) {
+                    return Ok(Next::Command);
+                }
+            }
+            Course::Answered => return Ok(Next::Command),
+        }
+        self.session.flush().await?;
+        self.session.secure().await?;
+        Ok(Next::Command)
+    }
+
+    fn user(&mut self, line: &[u8]) -> &'static str {
+        let voice = self.session.host.voice.pop3;
+        if !self.session.takes_credentials() {
+            return voice.needs_tls;
+        }
+        self.user = line.get(5..).map(<[u8]>::to_vec);
+        voice.user_ok
+    }
+
+    async fn pass(&mut self, line: &[u8]) -> Result<Next, Ended> {
+        let voice = self.session.host.voice.pop3;
+        if !self.session.takes_credentials() {
+            self.session.say(voice.needs_tls);
+            return Ok(Next::Command);
+        }
+        let Some(user) = self.user.take() else {
+            self.session.say("-ERR No username given.");
+            return Ok(Next::Command);
+        };
+        // The password is the rest of the line, spaces included (RFC 1939 §7).
+        let password = line.get(5..).unwrap_or_default();
+        let attempt = self.session.host.logins.check(&user, password);
+        self.log_in("PASS", attempt).await
+    }
+
+    async fn auth(&mut self, rest: &str) -> Result<Next, Ended> {
+        let host = Arc::clone(&self.session.host);
+        if !self.session.takes_credentials() {
+            self.session.say(host.voice.pop3.needs_tls);
+            return Ok(Next::Command);
+        }
+        let (name, initial) = rest.split_once(' ').unwrap_or((rest, ""));
+        let offered = host.spec.mechanisms.as_deref().unwrap_or(host.voice.mechanisms);
+        let Some(mechanism) = name.parse().ok().filter(|m: &Mechanism| offered.contains(m)) else {
+            self.session.say("-ERR Unsupported authentication mechanism.");
+            return Ok(Next::Command);
+        };
+        let mut exchange = Exchange::new(mechanism);
+        let mut answer = (!initial.is_empty()).then(|| initial.as_bytes().to_vec());
+        if answer.as_deref() == Some(b"=") {
+            answer = Some(Vec::new());
+        }
+        loop {
+            let Ok(input) = answer.as_deref().map(|a| BASE64.decode(a)).transpose() else {
+                self.session.say("-ERR Invalid base64 data");
+                return Ok(Next::Command);
+            };
+            match exchange.step(input.as_deref(), &host.logins) {
+                Turn::Done(attempt) => return self.log_in(name, attempt).await,
+                Turn::Malformed => {
+                    self.session.say("-ERR Invalid authentication data");
+                    return Ok(Next::Command);
+                }
+                Turn::Challenge(challenge) => {
+                    self.session.at(Step::Any).await?;
+                    self.session.say(&format!("+ {}", BASE64.encode(challenge)));
+                }
+            }
+            let line = self.session.line(MAX_LINE).await?;
+            if line == b"*" {
+                self.session.say("-ERR Authentication aborted by client.");
+                return Ok(Next::Command);
+            }
+            answer = Some(line);
+        }
+    }
+
+    async fn log_in(&mut self, mechanism: &str, attempt: Attempt) -> Result<Next, Ended> {
+        self.session.note_attempt(mechanism, &attempt);
+        match self.session.at(Step::Login).await? {
+            Course::Usual => {
+                let answer = self.let_in(&attempt);
+                self.session.say(&answer);
+            }
+            Course::Reply(text) => {
+                if is_positive(&text) {
+                    self.let_in(&attempt);
+                }
+                self.session.say_lines(&text, is_positive);
+            }
+            Course::Answered => {}
+            Course::Special(_) => self.session.say(&format!("-ERR {}", echo(&attempt))),
+        }
+        Ok(Next::Command)
+    }
+
+    fn let_in(&mut self, attempt: &Attempt) -> String {
+        let voice = self.session.host.voice.pop3;
+        let Some(login) = attempt.login.clone() else { return voice.refused.to_owned() };
+        let address = Arc::clone(&login.address);
+        if let Err((limit, _)) = self.session.enter(login) {
+            return voice.limit.replace("{limit}", &limit.to_string());
+        }
+        let host = &self.session.host;
+        let account = host.estate.open(&address, host.spec.folders(), Shape::Provisional, 0);
+        if let Some(inbox) = lock(&account).folder("INBOX") {
+            self.uid_validity = inbox.uid_validity;
+            let drop = |m: &Message| Drop { message: m.clone(), deleted: false };
+            self.drops = inbox.messages.iter().map(drop).collect();
+        }
+        self.account = Some(account);
+        voice.logged_in.to_owned()
+    }
+
     fn handle(&mut self, name: &str, rest: &str) {
         let voice = self.session.host.voice.pop3;
         match name {
@@ -181,6 +314,78 @@ impl Pop3<'_> {
         }
         lines.push(".".to_owned());
         lines.iter().for_each(|line| self.session.say(line));
+    }
+
+    /// The messages that are not marked as deleted, with their numbers.
+    fn kept(&self) -> impl Iterator<Item = (usize, &Drop)> {
+        (1..).zip(&self.drops).filter(|(_, d)| !d.deleted)
+    }
+
+    fn find(&self, number: &str) -> Option<usize> {
+        let number: usize = number.parse().ok()?;
+        self.kept().any(|(n, _)| n == number).then_some(number)
+    }
+
+    fn listing(&mut self, rest: &str, head: &str, what: impl Fn(u32, &Message) -> String) {
+        let line = |(n, d): (usize, &Drop)| format!("{n} {}", what(self.uid_validity, &d.message));
+        if rest.is_empty() {
+            let lines: Vec<String> = self.kept().map(line).collect();
+            self.session.say(head);
+            lines.iter().for_each(|l| self.session.say(l));
+            self.session.say(".");
+            return;
+        }
+        let found = self.find(rest).and_then(|n| self.kept().find(|(m, _)| *m == n)).map(line);
+        match found {
+            Some(line) => self.session.say(&format!("+OK {line}")),
+            None => self.session.say("-ERR No such message"),
+        }
+    }
+
+    fn content(&mut self, name: &str, rest: &str) {
+        let (number, lines) = rest.split_once(' ').unwrap_or((rest, ""));
+        let found = self.find(number).and_then(|n| self.drops.get(n - 1));
+        let Some(raw) = found.map(|d| Arc::clone(&d.message.raw)) else {
+            return self.session.say("-ERR No such message");
+        };
+        let (header, body) = message::split(&raw);
+        let limit = match (name, lines.parse::<usize>()) {
+            ("RETR", _) => usize::MAX,
+            (_, Ok(limit)) => limit,
+            (_, Err(_)) => return self.session.say("-ERR TOP needs a message and a number"),
+        };
+        self.session.say("+OK");
+        let shown = body.split_inclusive(|b| *b == b'\n').take(limit);
+        for line in header.split_inclusive(|b| *b == b'\n').chain(shown) {
+            if line.starts_with(b".") {
+                self.session.out.push(b'.');
+            }
+            self.session.out.extend_from_slice(line);
+        }
+        if !self.session.out.ends_with(b"\n") {
+            self.session.say("");
+        }
+        self.session.say(".");
+    }
+
+    fn mark(&mut self, rest: &str) {
+        let found = self.find(rest).and_then(|n| self.drops.get_mut(n - 1));
+        match found {
+            Some(drop) => {
+                drop.deleted = true;
+                self.session.say("+OK Marked to be deleted.");
+            }
+            None => self.session.say("-ERR No such message"),
+        }
+    }
+
+    fn delete(&mut self) {
+        let gone: Vec<u32> =
+            self.drops.iter().filter(|d| d.deleted).map(|d| d.message.uid).collect();
+        let Some(account) = &self.account else { return };
+        if let Some(inbox) = lock(account).folder("INBOX") {
+            inbox.messages.retain(|m| !gone.contains(&m.uid));
+        }
     }
 }
 

@@ -5,21 +5,15 @@
 //! written as one line of JSON, so that a judge can put the histories of many servers together
 //! afterwards.
 
-mod event;
-mod log;
-
 use std::collections::{HashMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant, SystemTime};
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use tokio::sync::Notify;
 
 use crate::estate::lock;
-
-pub use event::{Event, What};
-pub(crate) use log::Log;
 
 /// Client addresses that are counted one by one; sessions of further ones only count in all.
 const MAX_ADDRESSES: usize = 65_536;
@@ -44,6 +38,90 @@ impl Gauge {
 
     fn leave(&mut self) {
         self.current = self.current.saturating_sub(1);
+    }
+}
+
+/// Something that happened in a session.
+#[derive(Debug, Clone, Serialize)]
+pub struct Event {
+    /// The server, as `protocol address:port`.
+    #[serde(serialize_with = "as_text")]
+    pub server: Arc<str>,
+    /// The session's number at its server, from 1.
+    pub session: u64,
+    /// The client.
+    pub peer: SocketAddr,
+    /// Microseconds since 1970.
+    pub at_us: u64,
+    /// What happened.
+    #[serde(flatten)]
+    pub what: What,
+}
+
+/// Kinds of events.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum What {
+    /// A connection was accepted.
+    Opened {
+        /// Sessions at this server, this one included.
+        concurrent: u64,
+    },
+    /// A TLS handshake succeeded.
+    Secured {
+        /// The version, as the TLS library names it.
+        version: String,
+    },
+    /// A command arrived.
+    Command {
+        /// Its line without tag and without secrets, cut at 200 characters.
+        line: String,
+    },
+    /// A credential was submitted.
+    Credential {
+        /// The mechanism, or the command that carried it.
+        mechanism: String,
+        /// The user name.
+        user: String,
+        /// Whether it was right.
+        right: bool,
+    },
+    /// A scripted fault was performed.
+    Fault {
+        /// The step and the fault, as the script writes them.
+        rule: String,
+    },
+    /// A mail was taken.
+    Mail {
+        /// The envelope's sender.
+        from: String,
+        /// How many recipients.
+        recipients: usize,
+        /// Its size in bytes.
+        bytes: usize,
+    },
+    /// The session ended.
+    Closed {
+        /// Why.
+        reason: String,
+        /// Bytes received, after decryption.
+        received: u64,
+        /// Bytes sent, before encryption.
+        sent: u64,
+        /// How long it lasted, in microseconds.
+        lasted_us: u64,
+    },
+}
+
+fn as_text<S: Serializer>(text: &str, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(text)
+}
+
+impl Event {
+    /// The event as one line of JSON, without a line end.
+    #[must_use]
+    pub fn line(&self) -> String {
+        serde_json::to_string(self).expect("plain fields with string keys always become JSON")
     }
 }
 
@@ -182,9 +260,103 @@ impl Recorder {
             }
             (state.all.total, state.all.current)
         };
-        let log = Log::new(Arc::clone(self), session, peer);
+        let log = Log {
+            recorder: Arc::clone(self),
+            session,
+            peer,
+            since: Instant::now(),
+            reason: None,
+            received: 0,
+            sent: 0,
+        };
         log.event(What::Opened { concurrent });
         log
+    }
+}
+
+/// The pen of one session. Dropping it records the session's end.
+#[derive(Debug)]
+pub(crate) struct Log {
+    recorder: Arc<Recorder>,
+    session: u64,
+    peer: SocketAddr,
+    since: Instant,
+    reason: Option<String>,
+    pub(crate) received: u64,
+    pub(crate) sent: u64,
+}
+
+impl Log {
+    /// Open sessions of this client, this one included.
+    pub(crate) fn concurrent_of_peer(&self) -> u64 {
+        self.recorder.sessions_from(self.peer.ip()).current
+    }
+
+    /// Open sessions of all clients, this one included.
+    pub(crate) fn concurrent(&self) -> u64 {
+        self.recorder.sessions().current
+    }
+
+    pub(crate) fn event(&self, what: What) {
+        let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        let at_us = since_epoch.map_or(0, |d| u64::try_from(d.as_micros()).unwrap_or(u64::MAX));
+        let server = Arc::clone(&self.recorder.server);
+        let event = Event { server, session: self.session, peer: self.peer, at_us, what };
+        let mut state = lock(&self.recorder.state);
+        match &event.what {
+            What::Credential { right, .. } => {
+                state.credentials += 1;
+                state.right_credentials += u64::from(*right);
+            }
+            What::Mail { .. } => state.mails += 1,
+            What::Opened { .. }
+            | What::Secured { .. }
+            | What::Command { .. }
+            | What::Fault { .. }
+            | What::Closed { .. } => {}
+        }
+        if state.history.len() >= self.recorder.capacity {
+            state.dropped += 1;
+            state.history.pop_front();
+        }
+        if self.recorder.capacity > 0 {
+            state.history.push_back(event);
+        }
+        drop(state);
+        self.recorder.changed.notify_waiters();
+    }
+
+    /// Records a command; `line` must not contain secrets.
+    pub(crate) fn command(&self, line: &[u8]) {
+        let text = String::from_utf8_lossy(line);
+        let line = text.chars().take(200).map(|c| if c.is_control() { '?' } else { c }).collect();
+        self.event(What::Command { line });
+    }
+
+    /// Says why the session ends, for the record of its end.
+    pub(crate) fn because(&mut self, reason: String) {
+        self.reason = Some(reason);
+    }
+}
+
+impl Drop for Log {
+    fn drop(&mut self) {
+        {
+            let mut state = lock(&self.recorder.state);
+            state.all.leave();
+            if let Some(gauge) = state.by_address.get_mut(&self.peer.ip()) {
+                gauge.leave();
+            }
+            state.received += self.received;
+            state.sent += self.sent;
+        }
+        let reason = self.reason.take();
+        self.event(What::Closed {
+            reason: reason.unwrap_or_else(|| "the server was stopped".to_owned()),
+            received: self.received,
+            sent: self.sent,
+            lasted_us: u64::try_from(self.since.elapsed().as_micros()).unwrap_or(u64::MAX),
+        });
     }
 }
 

@@ -4,16 +4,17 @@
 //! Never keeps a secret longer than the exchange, except to echo it when a script asks.
 //! Sources: RFC 4616 (PLAIN), RFC 2195 (CRAM-MD5), RFC 7628 (OAUTHBEARER), Google's XOAUTH2.
 
-mod logins;
 mod scram;
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, OnceLock};
 
 use hmac::{Hmac, Mac as _};
 use md5::Md5;
 use rand::distr::{Alphanumeric, SampleString as _};
 
-pub(crate) use logins::{Login, Logins};
+use crate::secret::Secret;
+use crate::server::Mailbox;
 use scram::{Challenge, Hash, Keys};
 
 /// The challenge that Dovecot sends for a bad token, which clients must answer (RFC 7628 §3.2.2).
@@ -46,6 +47,65 @@ pub enum Mechanism {
     /// RFC 7628.
     #[strum(serialize = "OAUTHBEARER")]
     OAuthBearer,
+}
+
+/// One person who may log in at a server.
+pub(crate) struct Login {
+    /// The mail address, which names the account in the estate.
+    pub(crate) address: Arc<str>,
+    /// The name to log in with.
+    pub(crate) user: Arc<str>,
+    password: Option<Secret>,
+    token: Option<Secret>,
+    sha1: OnceLock<Keys>,
+    sha256: OnceLock<Keys>,
+}
+
+impl Login {
+    fn keys(&self, hash: Hash) -> Option<Keys> {
+        let cell = match hash {
+            Hash::Sha1 => &self.sha1,
+            Hash::Sha256 => &self.sha256,
+        };
+        let password = self.password.as_ref()?;
+        let make = || {
+            let salt: [u8; 16] = rand::random();
+            Keys::derive(hash, password.expose().as_bytes(), &salt, scram::ITERATIONS)
+        };
+        Some(cell.get_or_init(make).clone())
+    }
+}
+
+/// Everybody who may log in at a server, by user name.
+#[derive(Default)]
+pub(crate) struct Logins(HashMap<Arc<str>, Arc<Login>>);
+
+impl Logins {
+    pub(crate) fn new(mailboxes: &[Mailbox]) -> Self {
+        let one = |m: &Mailbox| {
+            let user: Arc<str> = m.login.as_deref().unwrap_or(&m.address).into();
+            let login = Login {
+                address: m.address.to_ascii_lowercase().into(),
+                user: Arc::clone(&user),
+                password: m.password.clone(),
+                token: m.token.clone(),
+                sha1: OnceLock::new(),
+                sha256: OnceLock::new(),
+            };
+            (user, Arc::new(login))
+        };
+        Self(mailboxes.iter().map(one).collect())
+    }
+
+    /// Checks a user name and a password as they arrived.
+    pub(crate) fn check(&self, user: &[u8], password: &[u8]) -> Attempt {
+        let user = String::from_utf8_lossy(user).into_owned();
+        let login = self
+            .0
+            .get(user.as_str())
+            .filter(|l| l.password.as_ref().is_some_and(|p| p.expose().as_bytes() == password));
+        Attempt { login: login.cloned(), user, secret: password.to_vec() }
+    }
 }
 
 /// The outcome of one submission of a credential.
@@ -230,7 +290,6 @@ fn nonce() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::spec::Mailbox;
 
     fn logins() -> Logins {
         let mut mailbox = Mailbox::new("user@example.test", "pässword");

@@ -7,8 +7,7 @@ use crate::error::Error;
 use crate::estate::{Delivery, Estate};
 use crate::running::Running;
 use crate::script::{self, ScriptError};
-use crate::server::Server;
-use crate::spec::{Protocol, Spec};
+use crate::server::{Protocol, Server, Spec};
 
 /// Servers that share their accounts, as data.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -20,12 +19,11 @@ pub struct Scenario {
 }
 
 impl Scenario {
-    /// Reads a script.
+    /// Reads a script. The format is described in the module `script` and in the crate's
+    /// documentation.
     ///
     /// # Errors
     /// The first line that could not be read, with its number.
-    #[doc = ""]
-    #[doc = include_str!("script.md")]
     pub fn parse(script: &str) -> Result<Self, ScriptError> {
         script::parse(script)
     }

@@ -1,6 +1,15 @@
 //! The readable form of servers: one line per server, mailbox, limit or fault.
 //!
-//! The format is described in `script.md` beside this file.
+//! ```text
+//! # Mail of this estate ends up in the spam folder after two seconds.
+//! deliver to=junk after=2s
+//! mailbox user@example.test password=secret
+//! server imap tls=implicit certificate=expired personality=dovecot
+//! at greeting delay 200ms
+//! at login first=1 reply NO [UNAVAILABLE] Try again
+//! server smtp tls=starttls
+//! at ehlo strip-starttls
+//! ```
 //! A mailbox above the first server belongs to all of them. What is read here and what `write`
 //! writes agree: tests read back what was written.
 
@@ -14,7 +23,7 @@ use crate::estate::{Delivery, Fate};
 use crate::fault::Rule;
 use crate::limits::Limits;
 use crate::scenario::Scenario;
-use crate::spec::{Mailbox, OldTls, Spec, Versions};
+use crate::server::{Mailbox, OldTls, Spec, Versions};
 use words::{Words, duration, number};
 
 pub(crate) use write::{fault_text, rule_text, scenario as write};

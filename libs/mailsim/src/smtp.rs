@@ -9,8 +9,8 @@ mod mail;
 
 use crate::fault::{Fault, Strip};
 use crate::sasl::Mechanism;
+use crate::server::Role;
 use crate::session::{Course, Ended, Session};
-use crate::spec::Role;
 use crate::step::Step;
 
 /// Longest command line. RFC 5321 §4.5.3.1.4 says 512; RFC 4954 §4 wants 12,288 for AUTH.

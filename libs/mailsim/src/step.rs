@@ -3,7 +3,7 @@
 //! Apart from `fault`, because the recorder and the script share these names too.
 //! Holds no behaviour: what a step means on the wire is each protocol's own matter.
 
-use crate::spec::Protocol;
+use crate::server::Protocol;
 
 /// One place in a session. The script writes it in lower case: `at login …`.
 #[derive(

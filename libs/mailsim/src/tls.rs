@@ -11,7 +11,7 @@ use rustls_pki_types::CertificateDer;
 
 use crate::certificate::{Certificate, Chain};
 use crate::error::Error;
-use crate::spec::{ClientCertificate, Versions};
+use crate::server::{ClientCertificate, Versions};
 
 /// What makes two TLS configurations equal.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

@@ -24,6 +24,8 @@ pub mod tls;
 
 mod arrival;
 mod imap;
+mod judge;
+mod opening;
 mod pop3;
 mod sasl;
 mod smtp;

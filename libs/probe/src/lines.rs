@@ -7,6 +7,7 @@ use std::io;
 
 use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use zeroize::Zeroizing;
 
 use crate::stream::{MailStream, TooManyBytes};
 
@@ -43,6 +44,9 @@ pub enum Error {
     /// The session's byte budget is used up.
     #[error("the server sent too much")]
     TooManyBytes,
+    /// A command of ours holds CR, LF or NUL, which would end it early; nothing was sent.
+    #[error("a command holds a control character")]
+    Control,
     /// The operating system or TLS reports an error.
     #[error("the connection failed")]
     Io(#[source] io::Error),
@@ -96,6 +100,39 @@ impl Lines {
         self.stream.write_all(bytes).await?;
         self.stream.flush().await?;
         Ok(())
+    }
+
+    /// Writes one command and its CRLF. The last wall against smuggled commands: input is
+    /// checked where it is parsed, and once more here.
+    ///
+    /// Not cancel-safe: a part may have been written.
+    ///
+    /// # Errors
+    /// [`Error::Control`] if the command holds CR, LF or NUL; else if the connection fails.
+    pub async fn write_line(&mut self, command: &[u8]) -> Result<(), Error> {
+        self.write_lines(&[command]).await
+    }
+
+    /// Writes several commands at once; see [`Lines::write_line`].
+    ///
+    /// # Errors
+    /// Likewise.
+    pub async fn write_lines(&mut self, commands: &[&[u8]]) -> Result<(), Error> {
+        if commands
+            .iter()
+            .flat_map(|command| command.iter())
+            .any(|byte| matches!(byte, b'\r' | b'\n' | 0))
+        {
+            return Err(Error::Control);
+        }
+        // One write, one packet; commands hold credentials, so the buffer is wiped.
+        let length = commands.iter().map(|command| command.len().saturating_add(2)).sum();
+        let mut bytes = Zeroizing::new(Vec::with_capacity(length));
+        for command in commands {
+            bytes.extend_from_slice(command);
+            bytes.extend_from_slice(b"\r\n");
+        }
+        self.write(&bytes).await
     }
 
     /// What was received and not yet read as a line.
@@ -172,6 +209,21 @@ mod tests {
         let (lines, end) = read_all(b"* OK a\r\n\xb5\xc7\n\r\nrest".to_vec()).await;
         assert_eq!(lines, [b"* OK a".to_vec(), b"\xb5\xc7".to_vec(), b"".to_vec()]);
         assert!(matches!(end, Error::Closed { partial } if partial == b"rest"));
+    }
+
+    #[tokio::test]
+    async fn a_command_with_a_line_break_is_never_sent() {
+        let (ours, mut theirs) = tokio::io::duplex(1024);
+        let mut lines = Lines::new(MailStream::tls(Box::new(ours)));
+        for command in [&b"NOOP\r\nQUIT"[..], b"a\nb", b"a\rb", b"a\0b"] {
+            let result = lines.write_lines(&[b"NOOP", command]).await;
+            assert!(matches!(result, Err(Error::Control)));
+        }
+        lines.write_line(b"NOOP").await.expect("written");
+        drop(lines);
+        let mut sent = Vec::new();
+        theirs.read_to_end(&mut sent).await.expect("read");
+        assert_eq!(sent, b"NOOP\r\n");
     }
 
     #[tokio::test]

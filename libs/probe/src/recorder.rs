@@ -12,7 +12,7 @@ use mailfleet_model::{
     Endpoint, Evidence, FactKind, Fault, FaultCode, Leg, LegEvent, LegObserver, LegReport, Phase,
     Step, StepKind, StepOutcome, Suggestion,
 };
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::redact::{MAX_DETAIL, Redactor};
@@ -95,7 +95,7 @@ pub struct Recorder {
     deadline: Instant,
     cancel: CancellationToken,
     observer: Arc<dyn LegObserver>,
-    redactor: Redactor,
+    redactor: Arc<Redactor>,
     current: Option<(StepKind, Instant)>,
 }
 
@@ -113,6 +113,7 @@ impl Recorder {
     ) -> Self {
         let report = LegReport::begin(leg, endpoint, started);
         let began = Instant::now();
+        let redactor = Arc::new(redactor);
         Self { report, began, deadline, cancel, observer, redactor, current: None }
     }
 
@@ -148,6 +149,26 @@ impl Recorder {
             Ok(done) => Ok(self.succeed(done)),
             Err(trouble) => Err(self.fail(trouble)),
         }
+    }
+
+    /// Runs a last step, bounded by its own limit alone: it is also owed after a cancel
+    /// and at the end of the budget. It never ends in a fault.
+    pub async fn closing_step(
+        &mut self,
+        kind: StepKind,
+        limit: Duration,
+        work: impl Future<Output = ()>,
+    ) {
+        self.begin(kind);
+        let answered = timeout(limit, work).await.is_ok();
+        let detail = (!answered).then(|| "no answer".to_owned());
+        self.finish(StepOutcome::Ok, None, detail);
+    }
+
+    /// Notes a step that failed before anything was sent.
+    pub fn failed_step(&mut self, kind: StepKind, trouble: Trouble) {
+        self.begin(kind);
+        self.fail(trouble);
     }
 
     /// Notes a step that was not done, with the reason.
@@ -205,6 +226,12 @@ impl Recorder {
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
         self.cancel.is_cancelled()
+    }
+
+    /// Masks secrets where a text has to be judged before it is recorded.
+    #[must_use]
+    pub fn redactor(&self) -> Arc<Redactor> {
+        Arc::clone(&self.redactor)
     }
 
     /// Masks secrets in a text that is to leave the leg.

@@ -10,7 +10,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
 use super::parse::{Command, Token};
-use super::{Imap, MAX_LINE, Next, is_positive};
+use super::{Imap, MAX_LINE, Next, has_tls, is_positive};
 use crate::fault::Fault;
 use crate::mailstore::Shape;
 use crate::personality::imap::Tells;
@@ -23,8 +23,7 @@ impl Imap<'_> {
         let course = self.session.at(Step::Starttls).await?;
         let tag = &command.tag;
         if !self.session.can_secure() {
-            let why =
-                if self.session.is_secure() { "TLS is already active" } else { "No TLS here" };
+            let why = if has_tls(self.session) { "TLS is already active" } else { "No TLS here" };
             self.session.say(&format!("{tag} BAD {why}."));
             return Ok(Next::Command);
         }

@@ -88,30 +88,6 @@ fn errors_name_the_line_and_the_trouble() {
     assert!(parse_one("server imap\nserver imap").is_err());
 }
 
-#[test]
-fn the_reference_names_everything_and_its_example_is_read() {
-    use strum::IntoEnumIterator as _;
-    let reference = include_str!("../script.md");
-    let example = reference.split("```").nth(1).and_then(|block| block.strip_prefix("text"));
-    assert_eq!(parse(example.unwrap()).unwrap().servers.len(), 2);
-    let mut names: Vec<String> = Step::iter().map(|s| s.to_string()).collect();
-    names.extend(Certificate::iter().map(|c| c.to_string()));
-    names.extend(Personality::iter().map(|p| p.to_string()));
-    names.extend(Layout::iter().map(|l| l.to_string()));
-    names.extend(Mechanism::iter().map(|m| m.to_string()));
-    let missing: Vec<_> = names.iter().filter(|n| !reference.contains(&format!("`{n}`"))).collect();
-    assert!(missing.is_empty(), "{missing:?}");
-    let keys = include_str!("../script.rs").lines().chain(include_str!("fault.rs").lines());
-    for line in keys {
-        let Some(key) = line.trim().strip_prefix('"').and_then(|l| l.split_once("\" =>")) else {
-            continue;
-        };
-        let named = [format!("`{}", key.0), format!("[{}=", key.0)];
-        let found = named.iter().any(|name| reference.contains(name));
-        assert!(found, "{} is not in the reference", key.0);
-    }
-}
-
 fn faults() -> impl Strategy<Value = Fault> {
     prop_oneof![
         any::<String>().prop_map(Fault::Reply),

@@ -7,7 +7,7 @@ use crate::estate::{Delivery, Fate, SentCopy};
 use crate::fault::{Fault, Rule, Strip};
 use crate::limits::Limits;
 use crate::scenario::Scenario;
-use crate::spec::{Mailbox, OldTls, Spec, Versions};
+use crate::server::{Mailbox, OldTls, Spec, Versions};
 
 /// Writes a scenario as a script that reads back as the same scenario.
 pub(crate) fn scenario(scenario: &Scenario) -> String {

@@ -8,8 +8,8 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use super::{MAX_LINE, Next, Smtp, is_positive};
 use crate::imap::echo;
 use crate::sasl::{Attempt, Exchange, Mechanism, Turn};
+use crate::server::Role;
 use crate::session::{Course, Ended};
-use crate::spec::Role;
 use crate::step::Step;
 
 impl Smtp<'_> {

@@ -6,8 +6,8 @@ use super::{MAX_RECIPIENTS, Next, Smtp, is_positive};
 use crate::estate::Submitted;
 use crate::personality::smtp::NeedsLoginAt;
 use crate::recorder::What;
+use crate::server::Role;
 use crate::session::{Course, Ended};
-use crate::spec::Role;
 use crate::step::Step;
 
 /// Longest line of a mail. RFC 5321 §4.5.3.1.6 says 1,000; others send more.

@@ -73,7 +73,7 @@ async fn a_mail_can_be_late_spam_or_bounced() {
     assert_eq!(found, "* SEARCH 1");
     bounce.shutdown().await.unwrap();
 
-    let late = start("deliver after=2s").await;
+    let late = start("deliver after=300ms").await;
     send(&late).await;
     assert_eq!(search(&late, "b@x.test", "INBOX", "ALL").await, "* SEARCH");
     let arrives = async {

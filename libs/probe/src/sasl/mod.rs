@@ -4,11 +4,10 @@
 //! I/O, and it never lets one leg submit a credential twice: a wrong password must cost
 //! one failed login and not three. Frame: RFC 4422; SMTP RFC 4954, IMAP RFC 9051
 //! section 6.2.2, POP3 RFC 5034.
-#![expect(dead_code, unused_imports, reason = "the sessions that use it follow")]
 
 mod exchange;
 mod mechanism;
 mod scram;
 
-pub(crate) use exchange::{Exchange, Line, Refused};
+pub(crate) use exchange::{Exchange, Refused};
 pub(crate) use mechanism::{Mechanism, Offer, Protection, Unusable, choose};

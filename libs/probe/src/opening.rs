@@ -1,0 +1,163 @@
+//! What all three protocols do alike before and after their own dialogue: wait for the
+//! server's first words, ask for TLS, take turns with the other leg at the login, and
+//! take their leave.
+//!
+//! Apart from the sessions, so that silence, injection and stripping are judged in one
+//! way. It reads no replies. STARTTLS rules: RFC 3207, RFC 2595, RFC 9051 section
+//! 6.2.1, and <https://nostarttls.secvuln.info>.
+
+use std::future::Future;
+use std::time::Duration;
+
+use mailfleet_model::leg::LoginOutcome;
+use mailfleet_model::{Evidence, FactKind, Fault, FaultCode, Leg, Security, StepKind};
+use tokio::time::timeout;
+
+use crate::companion::Permission;
+use crate::dial::Route;
+use crate::leg::Scope;
+use crate::recorder::{Done, StepLimit, Stop, Trouble};
+use crate::tls;
+
+/// Time to find out whether a silent port expects TLS.
+const EXPLAIN: Duration = Duration::from_secs(10);
+
+/// Why there was no greeting.
+#[derive(Debug)]
+pub(crate) enum Ungreeted {
+    /// The server closed the connection without a byte; the fault says so.
+    ClosedSilently(Fault),
+    /// It said something that is no welcome.
+    Trouble(Trouble),
+}
+
+impl Scope<'_> {
+    /// Waits for the server's first words.
+    ///
+    /// `read` owns the connection: where the server keeps silent on a plaintext port,
+    /// it is dropped before another socket asks whether TLS was expected.
+    ///
+    /// # Errors
+    /// [`Stop`] with the fault recorded.
+    pub(crate) async fn greeting<T>(
+        &mut self,
+        route: Route,
+        read: impl Future<Output = Result<Done<T>, Ungreeted>>,
+    ) -> Result<T, Stop> {
+        let Self { probe, spec, recorder, .. } = self;
+        let leg = recorder.leg();
+        let patience = probe.limits.greeting_within(recorder.remaining());
+        let limit = StepLimit {
+            time: patience.saturating_add(EXPLAIN),
+            on_timeout: FaultCode::GreetingTimeout,
+        };
+        let work = async {
+            let silence = match timeout(patience, read).await {
+                Ok(Ok(done)) => return Ok(done),
+                Ok(Err(Ungreeted::Trouble(trouble))) => return Err(trouble),
+                Ok(Err(Ungreeted::ClosedSilently(fault))) => fault,
+                Err(_elapsed) => greeting_timeout(leg, patience),
+            };
+            if spec.endpoint.security == Security::Tls {
+                return Err(silence.into());
+            }
+            match tls::explain_silence(&spec.endpoint, leg, route, EXPLAIN).await {
+                Some(explained) => {
+                    let tls::Explanation { faults, suggestions, .. } = explained;
+                    Err(Trouble { faults, suggestions })
+                }
+                None => Err(silence.into()),
+            }
+        };
+        recorder.step(StepKind::Greeting, limit, work).await
+    }
+
+    /// Waits for the turn to log in, where the other leg uses the same login.
+    ///
+    /// # Errors
+    /// [`Stop`] if the other leg just saw this login refused (recorded as
+    /// `LEG_NOT_TRIED`), or if the caller gave up.
+    pub(crate) async fn turn_to_log_in(&mut self) -> Result<(), Stop> {
+        let cancel = self.recorder.cancel_token().clone();
+        let remaining = self.recorder.remaining();
+        let permission = tokio::select! {
+            biased;
+            permission = timeout(remaining, self.companion.may_log_in()) => permission,
+            () = cancel.cancelled() => return Err(Stop),
+        };
+        match permission {
+            // When the budget is over, the next step says so.
+            Ok(Permission::Go) | Err(_) => Ok(()),
+            Ok(Permission::KeepBack(code)) => {
+                let note = format!("The other leg just saw this login refused ({code}).");
+                self.recorder.skip(StepKind::Login, &note);
+                let evidence = Evidence::default().with(FactKind::Note, note);
+                let fault = Fault::new(FaultCode::LegNotTried, self.recorder.leg());
+                self.recorder.note([fault.with_evidence(evidence)]);
+                Err(Stop)
+            }
+        }
+    }
+
+    /// Notes what came of the login, for the report and for the other leg.
+    pub(crate) fn login_ended(&mut self, outcome: LoginOutcome, code: Option<FaultCode>) {
+        self.recorder.report_mut().login = outcome;
+        self.companion.login_answered(outcome, code);
+    }
+
+    /// Takes leave: also after a cancel and at the end of the budget, so that no session
+    /// lingers on the server. Whatever comes of it is no fault.
+    pub(crate) async fn goodbye(&mut self, work: impl Future<Output = ()>) {
+        let limit = self.probe.limits.goodbye;
+        self.recorder.closing_step(StepKind::Cleanup, limit, work).await;
+    }
+}
+
+/// The fault for a plaintext port that offers no TLS: stripped on the way if the keyword
+/// stands there overwritten, as firewalls leave it.
+pub(crate) fn starttls_missing<'a>(leg: Leg, keywords: impl IntoIterator<Item = &'a str>) -> Fault {
+    let masked = keywords.into_iter().find(|keyword| is_masked(keyword));
+    match masked {
+        Some(keyword) => {
+            let note = format!("Where STARTTLS belongs, the server's answer holds {keyword}.");
+            let evidence = Evidence::default().with(FactKind::Note, note);
+            Fault::new(FaultCode::StarttlsStripped, leg).with_evidence(evidence)
+        }
+        None => Fault::new(FaultCode::TlsNotOffered, leg),
+    }
+}
+
+/// `XXXXXXXA` and the like: Cisco's `fixup protocol smtp` writes over each letter.
+fn is_masked(keyword: &str) -> bool {
+    let letters = keyword.bytes().filter(|byte| *byte == b'X').count();
+    (7..=10).contains(&keyword.len()) && letters >= keyword.len().saturating_sub(1)
+}
+
+/// The fault for bytes that came behind the server's consent to TLS and before it: what
+/// an attacker puts there would be taken as said inside TLS.
+pub(crate) fn starttls_injected(leg: Leg, bytes: &[u8]) -> Fault {
+    let mut evidence = Evidence::default();
+    let start: Vec<u8> = bytes.iter().take(512).copied().collect();
+    evidence.server_text = Some(String::from_utf8_lossy(&start).into_owned());
+    Fault::new(FaultCode::StarttlsInjection, leg).with_evidence(evidence)
+}
+
+fn greeting_timeout(leg: Leg, waited: Duration) -> Fault {
+    let words = format!("{} s", waited.as_secs().max(1));
+    let evidence = Evidence::default().with(FactKind::Elapsed, words);
+    Fault::new(FaultCode::GreetingTimeout, leg).with_evidence(evidence)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_overwritten_keyword_is_told_from_a_missing_one() {
+        let code = |words: &str| starttls_missing(Leg::Smtp, words.split(' ')).code;
+        assert_eq!(code("SIZE XXXXXXXA 8BITMIME"), FaultCode::StarttlsStripped);
+        assert_eq!(code("XXXXXXXX"), FaultCode::StarttlsStripped);
+        assert_eq!(code("SIZE XCLIENT XFORWARD X-EXPS"), FaultCode::TlsNotOffered);
+        assert_eq!(code(""), FaultCode::TlsNotOffered);
+    }
+}

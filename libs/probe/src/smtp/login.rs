@@ -1,0 +1,131 @@
+//! The login (RFC 4954): one mechanism, one submission of the credential.
+//!
+//! There is no second try with another mechanism after a refusal: it would cost a second
+//! failed login and can lock the account.
+
+use mailfleet_model::leg::LoginOutcome;
+use mailfleet_model::{Fault, FaultCode, Phase, Security, StepKind};
+use zeroize::Zeroizing;
+
+use super::session::{Asked, Session, remark};
+use super::wire::Reply;
+use crate::classify::{ReplyPhase, Status, login_outcome};
+use crate::judge::About;
+use crate::leg::Scope;
+use crate::recorder::{Done, StepLimit, Stop, Trouble};
+use crate::sasl::{Exchange, Protection, Refused, Unusable, choose};
+
+/// Longest command line with CRLF. RFC 5321 section 4.5.3.1.4.
+const MAX_COMMAND: usize = 512;
+
+const AUTH: Asked = Asked { command: "AUTH", reply_phase: ReplyPhase::Auth, phase: Phase::Auth };
+
+/// Logs in.
+///
+/// # Errors
+/// [`Stop`] with the fault recorded, also where the server offers no login at all.
+pub(super) async fn log_in(scope: &mut Scope<'_>, session: &mut Session) -> Result<(), Stop> {
+    let credential = &scope.spec.login.credential;
+    let protection = Protection::of(scope.recorder.report().tls.as_ref());
+    let offer = &session.capabilities.offer;
+    let mechanism = match choose(credential, offer, protection) {
+        Ok(mechanism) => mechanism,
+        Err(reason) => {
+            let fault = unusable(scope, session, reason);
+            scope.recorder.failed_step(StepKind::Login, fault.into());
+            return Err(Stop);
+        }
+    };
+    scope.turn_to_log_in().await?;
+    let limit = StepLimit { time: scope.probe.limits.login, on_timeout: FaultCode::CheckTimeout };
+    let mut exchange = Exchange::new(mechanism, &scope.spec.login, &scope.spec.endpoint);
+    let work = authenticate(session, &mut exchange);
+    let result = scope.recorder.step(StepKind::Login, limit, work).await;
+    let (outcome, code) = match result {
+        Ok(()) => (LoginOutcome::Accepted, None),
+        Err(Stop) => judge_end(scope, &exchange),
+    };
+    scope.login_ended(outcome, code);
+    result
+}
+
+/// What a failed login says about the credential.
+fn judge_end(scope: &Scope<'_>, exchange: &Exchange) -> (LoginOutcome, Option<FaultCode>) {
+    if !exchange.submitted() {
+        return (LoginOutcome::NotTried, None);
+    }
+    let faults = scope.recorder.report().faults.iter();
+    match faults.rev().find(|fault| fault.phase == Phase::Auth) {
+        Some(fault) => (login_outcome(fault), Some(fault.code)),
+        // Cancelled, or the connection was lost meanwhile.
+        None => (LoginOutcome::Undecided, None),
+    }
+}
+
+/// Runs the exchange to the server's verdict.
+async fn authenticate(session: &mut Session, exchange: &mut Exchange) -> Result<Done<()>, Trouble> {
+    let name = exchange.mechanism().name();
+    let mut command = Zeroizing::new(format!("AUTH {name}"));
+    let length = command.len().saturating_add(exchange.initial_length()).saturating_add(3);
+    if length <= MAX_COMMAND
+        && let Some(line) = exchange.initial_response()
+    {
+        // RFC 4954 section 4: an empty initial response is written as `=`.
+        let line = if line.is_empty() { "=" } else { line.as_str() };
+        *command = format!("{} {line}", *command);
+    }
+    let mut reply = say(session, &command).await?;
+    // The exchange answers each challenge at most once, so this ends.
+    while reply.code == 334 {
+        reply = match exchange.respond(reply.last_line()).await {
+            Ok(line) => say(session, &line).await?,
+            Err(reason) => {
+                let reply = say(session, "*").await?;
+                return Err(given_up(session, reason, name, &reply).into());
+            }
+        };
+    }
+    if reply.code != 235 {
+        return Err(refused(session, exchange, &reply).into());
+    }
+    match exchange.finish(None) {
+        Ok(()) => Ok(Done::new(()).detail(name)),
+        Err(reason) => Err(given_up(session, reason, name, &reply).into()),
+    }
+}
+
+async fn say(session: &mut Session, line: &str) -> Result<Reply, Trouble> {
+    session.ask(AUTH, line.as_bytes()).await
+}
+
+fn refused(session: &Session, exchange: &Exchange, reply: &Reply) -> Fault {
+    let about = About {
+        mechanism: Some(exchange.mechanism().name()),
+        challenge: exchange.error_challenge(),
+        ..AUTH.about()
+    };
+    session.judge.refusal(AUTH.reply_phase, Status::Smtp(reply.code), &reply.lines, about)
+}
+
+/// We ended the exchange ourselves; the server's last words are kept all the same.
+fn given_up(session: &Session, reason: Refused, mechanism: &str, reply: &Reply) -> Fault {
+    let mut evidence = remark(reason.words());
+    evidence.server_text = Some(session.judge.text(&reply.lines));
+    evidence.smtp_code = Some(reply.code);
+    evidence.command = Some(AUTH.command.to_owned());
+    evidence.mechanism = Some(mechanism.to_owned());
+    Fault::new(FaultCode::ProtocolError, session.judge.leg()).at(AUTH.phase).with_evidence(evidence)
+}
+
+/// The fault where no mechanism can be used. A server that offers nothing in plaintext
+/// but has STARTTLS offers its logins inside TLS.
+fn unusable(scope: &Scope<'_>, session: &Session, reason: Unusable) -> Fault {
+    let in_plaintext = scope.spec.endpoint.security == Security::Plain;
+    let reason = match reason {
+        Unusable::NothingOffered if in_plaintext && session.capabilities.has("STARTTLS") => {
+            Unusable::NeedsTls
+        }
+        other => other,
+    };
+    reason.fault(session.judge.leg(), &session.capabilities.offer)
+}
