@@ -8,7 +8,7 @@
 mod capability;
 mod envelope;
 mod login;
-mod message;
+pub(crate) mod message;
 mod session;
 mod submission_port;
 mod submit;
@@ -21,8 +21,6 @@ use crate::leg::Scope;
 use crate::opening;
 use crate::recorder::Stop;
 use session::Session;
-
-pub(crate) use message::TOKEN_HEADER;
 
 /// Runs the leg to its end, and takes leave of the server whatever happened.
 ///
