@@ -1,36 +1,26 @@
-//! What a handshake that gave no session means for the mailbox, and what silence means on
-//! a port that should have greeted.
+//! What a handshake that gave no session means for the mailbox.
 //!
 //! The failure itself says little: "handshake failure" covers old versions, old suites
 //! and a missing certificate alike. So the server is asked again, on sockets of its own,
 //! opened one at a time after the first one is closed, without any credential.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use mailfleet_model::evidence::{Evidence, FactKind};
 use mailfleet_model::fault::Retry;
-use mailfleet_model::suggestion::{SuggestionProof, SuggestionReason};
-use mailfleet_model::tls::{CertificatePolicy, TlsFacts, TlsPolicy};
-use mailfleet_model::{
-    Confidence, Endpoint, Fault, FaultCode, Leg, Protocol, Security, Suggestion,
-};
-use tokio::io::AsyncReadExt as _;
-use tokio::time::{Instant, timeout, timeout_at};
+use mailfleet_model::tls::TlsFacts;
+use mailfleet_model::{Confidence, Endpoint, Fault, FaultCode, Leg, Suggestion};
+use tokio::time::Instant;
 
 use super::alert::{self, Meaning};
-use super::banner::{self, Speaks};
-use super::dialogue::{self, Offer};
 use super::failure::{Cause, Failure, with_alert};
-use super::handshake::{Handshake, Wanted, handshake};
 use super::hello::{self, Choice, Kind, Version};
+use super::modes;
 use super::prober::{self, Survey};
-use super::trust::Trust;
 use crate::dial::Route;
 
 /// Longest time for all further questions to a server.
-const MAX_TIME: Duration = Duration::from_secs(10);
-/// Time for the greeting inside TLS, which only confirms what the handshake has shown.
-const GREETING_TIME: Duration = Duration::from_secs(3);
+pub(super) const MAX_TIME: Duration = Duration::from_secs(10);
 /// Smallest Diffie-Hellman group that is not weak, in bits. RFC 9325 section 4.1.
 const MIN_GROUP_BITS: usize = 2048;
 /// Pause before another try, where the connection just broke.
@@ -49,7 +39,8 @@ pub struct Explanation {
 }
 
 impl Explanation {
-    fn of(facts: Option<TlsFacts>, fault: Fault) -> Self {
+    /// One fault, and nothing to suggest.
+    pub(super) fn of(facts: Option<TlsFacts>, fault: Fault) -> Self {
         Self { facts, faults: vec![fault], suggestions: Vec::new() }
     }
 }
@@ -67,7 +58,7 @@ pub async fn explain(
 ) -> Explanation {
     let deadline = Instant::now() + budget.min(MAX_TIME);
     if let Cause::NotTls(first) = &failure.cause {
-        return plaintext(first, asked, leg, &route, deadline).await;
+        return modes::plaintext(first, asked, leg, &route, deadline).await;
     }
     let fault = plain(&failure, leg);
     let fault = if is_worth_asking(&failure) {
@@ -79,133 +70,6 @@ pub async fn explain(
         fault
     };
     Explanation::of(Some(failure.facts), fault)
-}
-
-/// Explains why nothing came on a port that should greet in plaintext: does it wait for
-/// TLS? `None` if it does not, or that cannot be told.
-///
-/// Opens one further connection, in `budget` and in 10 s at most. Dropping the future
-/// closes it.
-pub async fn explain_silence(
-    asked: &Endpoint,
-    leg: Leg,
-    route: Route,
-    budget: Duration,
-) -> Option<Explanation> {
-    let limit = budget.min(MAX_TIME);
-    let deadline = Instant::now() + limit;
-    let stream = route.redial(limit).await.ok()?;
-    // Whether the certificate is good is the next check's business.
-    let trust = Trust::only([]).ok()?;
-    let policy =
-        TlsPolicy { certificates: CertificatePolicy::AllowInsecure, ..TlsPolicy::default() };
-    let wanted = Wanted { host: &asked.host, policy: &policy, leg, now: SystemTime::now() };
-    match timeout_at(deadline, handshake(&trust, &wanted, stream)).await.ok()? {
-        Handshake::Established { mut stream, facts, .. } => {
-            let mut first = [0; 512];
-            let time = GREETING_TIME.min(deadline.saturating_duration_since(Instant::now()));
-            let read = timeout(time, stream.read(&mut first)).await;
-            let read = read.ok().and_then(Result::ok).unwrap_or(0);
-            Some(expects_tls(first.get(..read).unwrap_or_default(), facts, asked, leg))
-        }
-        Handshake::Failed(Failure { cause: Cause::Alert(number), facts, .. }) => {
-            let evidence = with_alert(Evidence::default(), number);
-            let fault = Fault::new(FaultCode::TlsModeMismatchImplicit, leg).with_evidence(evidence);
-            Some(Explanation::of(Some(facts), fault))
-        }
-        Handshake::Failed(Failure { cause: Cause::Incompatible(_), facts, .. }) => {
-            let fault = Fault::new(FaultCode::TlsModeMismatchImplicit, leg);
-            Some(Explanation::of(Some(facts), fault))
-        }
-        Handshake::Failed(_) | Handshake::Rejected { .. } => None,
-    }
-}
-
-/// A port spoke TLS at once where plaintext was expected.
-fn expects_tls(first: &[u8], facts: TlsFacts, asked: &Endpoint, leg: Leg) -> Explanation {
-    let speaks = banner::recognise(first);
-    if let Some(name) = other_than(asked.protocol, speaks) {
-        return Explanation::of(Some(facts), wrong_protocol(name, first, leg));
-    }
-    let evidence = Evidence { server_text: banner::text(first), ..Evidence::default() }
-        .with(FactKind::SuggestedSecurity, Security::Tls.to_string())
-        .with(FactKind::SuggestedPort, asked.port.to_string());
-    let fault = Fault::new(FaultCode::TlsModeMismatchImplicit, leg).with_evidence(evidence);
-    let reason = SuggestionReason::PortExpectsTls;
-    let suggestions = vec![suggestion(asked, Security::Tls, reason, leg)];
-    Explanation { facts: Some(facts), faults: vec![fault], suggestions }
-}
-
-/// A port answered our hello in plaintext.
-async fn plaintext(
-    first: &[u8],
-    asked: &Endpoint,
-    leg: Leg,
-    route: &Route,
-    deadline: Instant,
-) -> Explanation {
-    let speaks = banner::recognise(first);
-    let mut evidence = Evidence { server_text: banner::text(first), ..Evidence::default() };
-    if asked.security != Security::Tls {
-        let note = "After agreeing to STARTTLS the server went on in plaintext.";
-        let fault = Fault::new(FaultCode::TlsHandshakeFailed, leg)
-            .with_evidence(evidence.with(FactKind::Note, note));
-        return Explanation::of(None, fault);
-    }
-    if let Some(name) = other_than(asked.protocol, speaks) {
-        return Explanation::of(None, wrong_protocol(name, first, leg));
-    }
-    if speaks == Speaks::Unknown {
-        let fault = Fault::new(FaultCode::TlsHandshakeFailed, leg)
-            .but_maybe(
-                Confidence::Likely,
-                [FaultCode::TlsModeMismatchStarttls, FaultCode::WrongProtocol],
-            )
-            .with_evidence(evidence.with(FactKind::Note, "The server did not answer in TLS."));
-        return Explanation::of(None, fault);
-    }
-    let mut suggestions = Vec::new();
-    let note = match timeout_at(deadline, offers_starttls(asked, route, deadline)).await {
-        Ok(Some(Offer::Offered)) => {
-            evidence = evidence
-                .with(FactKind::SuggestedSecurity, Security::Starttls.to_string())
-                .with(FactKind::SuggestedPort, asked.port.to_string());
-            let reason = SuggestionReason::PortExpectsStarttls;
-            suggestions.push(suggestion(asked, Security::Starttls, reason, leg));
-            "The server offers STARTTLS on this port."
-        }
-        Ok(Some(Offer::NotOffered)) => "The server does not offer STARTTLS on this port.",
-        Ok(None) | Err(_) => "Whether the server offers STARTTLS could not be found out.",
-    };
-    let fault = Fault::new(FaultCode::TlsModeMismatchStarttls, leg)
-        .with_evidence(evidence.with(FactKind::Note, note));
-    Explanation { facts: None, faults: vec![fault], suggestions }
-}
-
-async fn offers_starttls(asked: &Endpoint, route: &Route, deadline: Instant) -> Option<Offer> {
-    let limit = deadline.saturating_duration_since(Instant::now());
-    let mut stream = route.redial(limit).await.ok()?;
-    dialogue::ask(&mut stream, asked.protocol).await.ok()
-}
-
-fn suggestion(
-    asked: &Endpoint,
-    security: Security,
-    reason: SuggestionReason,
-    leg: Leg,
-) -> Suggestion {
-    let endpoint = Some(Endpoint { security, ..asked.clone() });
-    Suggestion { leg, endpoint, reason, proof: SuggestionProof::Probed, help_url: None }
-}
-
-/// The name of a recognised protocol that is not the one asked for.
-fn other_than(asked: Protocol, speaks: Speaks) -> Option<&'static str> {
-    if speaks == Speaks::Mail(asked) { None } else { speaks.name() }
-}
-
-fn wrong_protocol(name: &str, first: &[u8], leg: Leg) -> Fault {
-    let evidence = Evidence { server_text: banner::text(first), ..Evidence::default() };
-    Fault::new(FaultCode::WrongProtocol, leg).with_evidence(evidence.with(FactKind::Protocol, name))
 }
 
 /// Whether older hellos may tell why it failed.

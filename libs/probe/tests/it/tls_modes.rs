@@ -11,7 +11,7 @@ use mailfleet_model::tls::TlsPolicy;
 use mailfleet_model::{Endpoint, FactKind, FaultCode, Leg, Protocol, Security};
 use mailfleet_probe::dial::Route;
 use mailfleet_probe::tls::{
-    Explanation, Handshake, Trust, Wanted, explain, explain_silence, handshake,
+    Explanation, Handshake, Trust, Wanted, explain, explain_silence, handshake, suggest_port,
 };
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
@@ -238,4 +238,23 @@ async fn an_old_version_behind_starttls_is_named() {
     assert_eq!(fault.code, FaultCode::TlsVersionUnsupported);
     assert_eq!(fault.evidence.fact(FactKind::TlsVersion), Some("TLS 1.0"));
     assert_eq!(fault.evidence.fact(FactKind::Cipher), Some("TLS_RSA_WITH_AES_128_CBC_SHA"));
+}
+
+#[tokio::test]
+async fn another_port_is_suggested_only_if_the_protocol_answers_there() {
+    let root = Authority::root("Example Root");
+    let identity = root.issue(&Leaf::default());
+    let imap = tls_authority::serve(tls_authority::config(&identity)).await;
+    let (wrong, _) = serve(SMTP).await;
+    let route = Route { address: wrong, egress: None };
+    let asked = endpoint(Protocol::Imap, wrong, "starttls");
+    let asking = suggest_port(&asked, imap.port(), Leg::Imap, route, PATIENCE);
+    let found = timeout(PATIENCE, asking).await.expect("in time").expect("IMAP answers there");
+    let expect = Endpoint { port: imap.port(), security: Security::Tls, ..asked };
+    assert_eq!(found.endpoint, Some(expect));
+    assert_eq!(found.reason, SuggestionReason::UsualPort);
+
+    let asked = endpoint(Protocol::Pop3, wrong, "starttls");
+    let asking = suggest_port(&asked, imap.port(), Leg::Pop3, route, PATIENCE);
+    assert_eq!(timeout(PATIENCE, asking).await.expect("in time"), None);
 }
