@@ -43,13 +43,13 @@ pub(super) const ROWS: &[Row] = &[
         .seen("gophish/gophish#1604; Exchange Online; Zoho", "550 5.4.5 Daily user sending quota exceeded"),
     row(
         M::ANY,
-        &["rate limit|rate-limit|ratelimit|rate limited|rate exceed|throttl|unusual rate|unexpected volume|unexpected rate|connection rate|command rate|message rate|sending rate|slow down|backoff time|back off|too frequent|too often|too quickly|too fast|too rapidly|at a rate|frequency limit|frequency is limited|frequency exceed|connection frequency|login frequency|freq limit|bandwidth limit|command or bandwidth|exceeded command|exceeded bandwidth|traffic limit|request limit|requests limit|usage limit|resource limit|sending too|excessive|try again in a few|submission quota|unsolicitedratelimit|flood"],
+        &["rate limit|rate-limit|ratelimit|rate limited|rate exceed|throttl|unusual rate|unexpected volume|unexpected rate|connection rate|command rate|message rate|sending rate|slow down|backoff time|back off|too frequent|too often|too quickly|too fast|too rapidly|at a rate|frequency limit|frequency is limited|frequency exceed|connection frequency|login frequency|freq limit|bandwidth limit|command or bandwidth|exceeded command|exceeded bandwidth|traffic limit|request limit|requests limit|usage limit|how many messages|limits for how many|resource limit|sending too|excessive|try again in a few|submission quota|unsolicitedratelimit|flood"],
         C::LoginRateLimited,
     )
     .seen("imapsync FAQ.Office365; QQ Mail; Sendmail; Stalwart", "BAD Request is throttled. Suggested Backoff Time: 178755 milliseconds"),
     row(
         M::ANY,
-        &["too many|too much|too numerous|multiple|repeated|several|exceeded|excess|max|maximum", "login attempt|logon attempt|login fail|logon fail|failed login|failed logon|bad login|bad auth|auth attempt|authentication attempt|auth commands|authentication fail|auth fail|failed auth|failed attempt|failures|attempts|password attempt|wrong password|bad password|incorrect password|invalid login|requests|commands|messages|mails|emails|recipients|login requests|logins|errors|tls sessions|new sessions|times|tries|retries|helo|transactions|deliveries"],
+        &["too many|too much|too numerous|multiple|repeated|several|exceeded|excess|max|maximum", "login attempt|logon attempt|login fail|logon fail|failed login|failed logon|bad login|bad auth|auth attempt|authentication attempt|auth commands|authentication fail|auth fail|failed auth|failed attempt|failures|attempts|password attempt|wrong password|bad password|incorrect password|invalid login|requests|commands|messages|mails|<mail>|emails|recipients|login requests|logins|errors|tls sessions|new sessions|times|tries|retries|helo|transactions|deliveries"],
         C::LoginRateLimited,
     )
     .unless("locked|suspended|disabled|is over|size|multiple recipients not|hops|received headers|multiple addresses|address list")

@@ -48,6 +48,9 @@ pub(super) const ROWS: &[Row] = &[
         .unless("relay|sender|recipient|content|spam message|smtp auth")
         .likely(&[C::EgressReputation])
         .seen("jstedfast/MailKit#1073 (IceWarp)", "NO LOGOUT Intrusion prevention active for 192.0.2.1"),
+    row(M::ANY, &["delist|request removal|removal from this list|remove your ip|banned sender["], C::EgressIpBlocked)
+        .likely(&[C::EgressReputation])
+        .seen("Exchange Online Protection", "550 5.7.511 Access denied, banned sender[192.0.2.1]. To request removal forward this message to the desk"),
     row(M::START, &["access denied|access is denied|access not allowed|access restricted|permission denied|connection refused|connection rejected|connection denied|connection blocked|rejecting connection|rejected connection|refused connection|refusing connection|connection dropped|go away|not welcome|forbidden|unauthorized|acces refuse|zugriff verweigert|zugang verweigert|доступ запрещен|доступ ограничен|拒绝访问|访问被拒绝|連接被拒|アクセスが拒否|接続を拒否|アクセス制限|접근이 거부"], C::EgressIpBlocked)
         .unless("later|temporar|load|busy|too many")
         .likely(&[C::GreetingRejected, C::EgressReputation])

@@ -56,7 +56,7 @@ pub(super) const ROWS: &[Row] = &[
         C::AuthNeedsTls,
     )
     .seen("Dovecot client-common-auth.c; Courier imapd.C; Yandex", "[AUTH] Plaintext authentication disallowed on non-secure (SSL/TLS) connections."),
-    row(M::ANY, &["under a layer|until ssl/tls|until tls|until ssl|before tls|before starttls|after starttls|over tls only|over ssl only|only over tls|only over ssl|only via ssl|only via tls|ssl only|tls only|auth only over|not secure enough to send|only with tls|only with ssl|only after tls|nur uber ssl|nur uber tls|nur mit ssl|nur mit tls"], C::AuthNeedsTls)
+    row(M::ANY, &["under a layer|until ssl/tls|until tls|until ssl|before tls|before starttls|after starttls|after entering tls|over tls only|over ssl only|only over tls|only over ssl|only via ssl|only via tls|ssl only|tls only|auth only over|not secure enough to send|only with tls|only with ssl|only after tls|nur uber ssl|nur uber tls|nur mit ssl|nur mit tls"], C::AuthNeedsTls)
         .seen("Cyrus imapd.c", "Login only available under a layer"),
     row(M::STARTTLS, &["not available|unavailable|not supported|not implemented|unrecognized|unrecognised|unknown command|not enabled|disabled|initializing|initialization|no certificate|not configured|not offered|not advertised|not recognized|not known|not allowed|not permitted"], C::StarttlsRejected)
         .unless("too many|rate")

@@ -46,6 +46,10 @@ pub(super) const BEFORE_NETWORK: &[Row] = &[
 ];
 
 pub(super) const ROWS: &[Row] = &[
+    row(M::SUBMIT, &["sender domain|domain of sender|domain of the sender|sender's domain|dbl.spamhaus|<dbl>", "block|listed|blacklist|reject|refus|reputation"], C::SenderRejected)
+        .unless("not found|does not")
+        .likely(&[C::EgressReputation])
+        .seen("Composed after Postfix with the Spamhaus DBL", "554 5.7.1 Service unavailable; Sender domain [b.test] blocked using dbl.spamhaus.org"),
     row(M::SUBMIT, &["message|<mail|<size|letter|content|data|nachricht|mensaje|mensagem|messaggio|письм|сообщени|邮件|郵件|信件|メール|メッセージ|메일|메시지", "too large|too big|size limit|maximum size|max size|size exceed|exceeds size|exceeds fixed|exceeds maximum|exceeds the maximum|exceeds administrative|exceeds global|exceeds local|exceeds file system|exceeds the size|over the size|larger than|bigger than|too long|maximum message size|message size|zu gross|trop gros|trop volumin|demasiado grande|muito grande|troppo grande|слишком больш|превышает|太大|过大|過大|大小超|サイズ|大きすぎ|너무 큽|크기"], C::MessageTooLarge)
         .unless("line too long|header|too many|quota|subject")
         .seen("Postfix smtpd.c; Exim; RFC 1870", "552 5.3.4 Message size exceeds fixed limit"),
