@@ -67,6 +67,16 @@ impl Judge {
         self.software = software::software(&greeting, capabilities, &[]);
     }
 
+    /// Learns what the server says about itself later, such as in its IMAP ID.
+    pub(crate) fn learn(&mut self, software: ServerSoftware) {
+        self.software = Some(software);
+    }
+
+    /// The mailbox provider, if it is known.
+    pub(crate) fn provider(&self) -> Option<&'static Provider> {
+        self.provider
+    }
+
     /// What the server runs, if it can be told.
     pub(crate) fn software(&self) -> Option<&ServerSoftware> {
         self.software.as_ref()
