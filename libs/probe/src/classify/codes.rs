@@ -75,8 +75,9 @@ pub(super) fn find_bracketed(text: &str) -> Option<String> {
     }
 }
 
-/// Removes what a session may have left before the words: tag, `*`, status.
-fn without_status(text: &str) -> &str {
+/// Removes what a session may have left before the words: `*` and the status. A status
+/// is no word: `NO Mailbox is busy` says nothing about `no mailbox`.
+pub(super) fn without_status(text: &str) -> &str {
     let mut rest = text.trim_start();
     for _ in 0..2 {
         let (word, after) = rest.split_once(' ').unwrap_or((rest, ""));

@@ -194,7 +194,9 @@ fn read(refusal: &Refusal<'_>, text: &str) -> Read {
     };
     let words = match refusal.protocol {
         Protocol::Smtp => fold::Folded::new(&reply::clean(&reply::without_codes(text))),
-        Protocol::Imap | Protocol::Pop3 => fold::Folded::new(&reply::clean(text)),
+        Protocol::Imap | Protocol::Pop3 => {
+            fold::Folded::new(&reply::clean(codes::without_status(text)))
+        }
     };
     Read { words, bracketed, enhanced }
 }

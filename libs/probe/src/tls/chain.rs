@@ -86,6 +86,11 @@ pub(super) fn walk<'a>(sent: &'a [Option<X509Certificate<'a>>]) -> Vec<Link<'a>>
 /// For leaves that path building rejects before it looks at their issuers.
 pub(super) fn is_anchored_by_name(anchors: &Anchors, path: &[Link<'_>]) -> bool {
     let Some(top) = path.last() else { return false };
+    // A leaf that signed itself may share its name with a root (`CN=localhost` is common);
+    // that makes it no child of the root.
+    if top.position == 0 && is_self_issued(top.certificate) {
+        return false;
+    }
     let issuer = top.certificate.issuer().as_raw();
     anchors.subjects().any(|subject| subject.as_slice() == issuer)
 }

@@ -173,6 +173,15 @@ async fn self_signed_is_told_with_or_without_the_mark_of_an_authority() {
 }
 
 #[tokio::test]
+async fn a_self_signed_certificate_stays_so_beside_a_root_of_the_same_name() {
+    let root = Authority::root(HOST);
+    for is_ca in [IsCa::ExplicitNoCa, IsCa::Ca(BasicConstraints::Unconstrained)] {
+        let identity = self_signed(&Leaf { is_ca, ..Leaf::default() });
+        judged(&root, identity, &[FaultCode::TlsCertSelfSigned]).await;
+    }
+}
+
+#[tokio::test]
 async fn a_missing_intermediate_is_likely_and_certain_once_it_is_known() {
     let root = Authority::root("Example Root");
     let middle = root.below("Example Issuing CA", (-10, 100));
