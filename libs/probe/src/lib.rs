@@ -23,6 +23,7 @@ pub mod target;
 pub mod tls;
 
 mod arrival;
+mod hints;
 mod imap;
 mod judge;
 mod opening;

@@ -10,11 +10,13 @@ use std::future::Future;
 use std::time::Duration;
 
 use mailfleet_model::leg::LoginOutcome;
-use mailfleet_model::{Evidence, FactKind, Fault, FaultCode, Leg, Security, StepKind};
+use mailfleet_model::{Evidence, FactKind, Fault, FaultCode, Leg, Phase, Security, StepKind};
 use tokio::time::timeout;
 
+use crate::classify::login_outcome;
 use crate::companion::Permission;
 use crate::dial::Route;
+use crate::hints;
 use crate::leg::Scope;
 use crate::recorder::{Done, StepLimit, Stop, Trouble};
 use crate::tls;
@@ -29,6 +31,15 @@ pub(crate) enum Ungreeted {
     ClosedSilently(Fault),
     /// It said something that is no welcome.
     Trouble(Trouble),
+}
+
+/// Whether a credential, or a proof of it, went out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sent {
+    /// Nothing that the server could check.
+    No,
+    /// It went out once.
+    Yes,
 }
 
 impl Scope<'_> {
@@ -99,8 +110,23 @@ impl Scope<'_> {
         }
     }
 
-    /// Notes what came of the login, for the report and for the other leg.
-    pub(crate) fn login_ended(&mut self, outcome: LoginOutcome, code: Option<FaultCode>) {
+    /// Notes what came of the login, for the report and for the other leg, and how it went
+    /// wrong. `sent` says whether the credential, or a proof of it, went out.
+    pub(crate) fn login_ended(&mut self, result: Result<(), Stop>, sent: Sent) {
+        let faults = self.recorder.report().faults.iter();
+        let fault = faults.rev().find(|fault| fault.phase == Phase::Auth);
+        let (outcome, code) = match (result, sent, fault) {
+            (Ok(()), _, _) => (LoginOutcome::Accepted, None),
+            (Err(Stop), Sent::No, _) => (LoginOutcome::NotTried, None),
+            (Err(Stop), Sent::Yes, Some(fault)) => (login_outcome(fault), Some(fault.code)),
+            // Cancelled, or the connection was lost meanwhile.
+            (Err(Stop), Sent::Yes, None) => (LoginOutcome::Undecided, None),
+        };
+        let hints = match (result, fault) {
+            (Err(Stop), Some(fault)) => hints::after_refusal(&self.spec.login.credential, fault),
+            (Ok(()), _) | (Err(Stop), None) => Vec::new(),
+        };
+        self.recorder.suggest(hints);
         self.recorder.report_mut().login = outcome;
         self.companion.login_answered(outcome, code);
     }

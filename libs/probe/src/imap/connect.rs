@@ -9,7 +9,6 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use mailfleet_model::leg::LoginOutcome;
 use mailfleet_model::suggestion::{SuggestionProof, SuggestionReason};
 use mailfleet_model::{
     Endpoint, Evidence, FactKind, Fault, FaultCode, Leg, Phase, Protocol, Security, StepKind,
@@ -23,11 +22,11 @@ use super::login::{self, Failed, Method};
 use super::session::{self, Session};
 use super::shape::Condition;
 use super::wire::{Error, Refused, Reply, StatusLine, Wire};
-use crate::classify::{ReplyPhase, login_outcome};
+use crate::classify::ReplyPhase;
 use crate::dial::Route;
 use crate::judge::{About, Judge};
 use crate::leg::{CourierRule, Scope};
-use crate::opening::{Ungreeted, starttls_injected, starttls_missing};
+use crate::opening::{Sent, Ungreeted, starttls_injected, starttls_missing};
 use crate::provider::StarttlsOffer;
 use crate::recorder::{Done, StepLimit, Stop, Trouble};
 use crate::reply;
@@ -273,27 +272,16 @@ async fn submit(scope: &mut Scope<'_>, wire: &mut Wire, judge: &Judge) -> Result
     };
     scope.turn_to_log_in().await?;
     let limit = StepLimit { time: scope.probe.limits.login, on_timeout: FaultCode::CheckTimeout };
-    let mut refusal = None;
     wire.outdate();
     let Scope { spec, recorder, .. } = scope;
     let work = async {
         match login::submit(wire, method, &spec.login, &spec.endpoint).await {
             Ok(_) => Ok(Done::new(()).detail(method.name())),
-            Err(failed) => {
-                let fault = refused_login(judge, method, &failed);
-                refusal = Some((login_outcome(&fault), fault.code));
-                Err(fault.into())
-            }
+            Err(failed) => Err(refused_login(judge, method, &failed).into()),
         }
     };
     let result = recorder.step(StepKind::Login, limit, work).await;
-    // Without an answer nobody knows what the server made of the credential.
-    let (outcome, code) = match (&result, refusal) {
-        (Ok(()), _) => (LoginOutcome::Accepted, None),
-        (Err(Stop), Some((outcome, code))) => (outcome, Some(code)),
-        (Err(Stop), None) => (LoginOutcome::Undecided, None),
-    };
-    scope.login_ended(outcome, code);
+    scope.login_ended(result, Sent::Yes);
     result
 }
 

@@ -3,15 +3,15 @@
 //! APOP is not used: its MD5 proof is worth nothing over TLS and little without.
 //! There is no second try with another mechanism after a refusal.
 
-use mailfleet_model::leg::LoginOutcome;
 use mailfleet_model::{Credential, Evidence, FactKind, Fault, FaultCode, Phase, StepKind};
 use zeroize::Zeroizing;
 
 use super::session::{Asked, Session};
 use super::wire::Status;
-use crate::classify::{ReplyPhase, Status as Kind, login_outcome};
+use crate::classify::{ReplyPhase, Status as Kind};
 use crate::judge::About;
 use crate::leg::Scope;
+use crate::opening::Sent;
 use crate::recorder::{Done, StepLimit, Stop, Trouble};
 use crate::sasl::{Exchange, Mechanism, Protection, Refused, Unusable, choose};
 
@@ -29,13 +29,6 @@ const PASS: Asked = Asked { command: "PASS", ..AUTH };
 enum Way {
     Sasl(Mechanism),
     UserPass,
-}
-
-/// Whether the credential went out, as far as the login came.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Sent {
-    No,
-    Yes,
 }
 
 /// Logs in.
@@ -68,11 +61,7 @@ pub(super) async fn log_in(scope: &mut Scope<'_>, session: &mut Session) -> Resu
             scope.recorder.step(StepKind::Login, limit, work).await
         }
     };
-    let (outcome, code) = match result {
-        Ok(()) => (LoginOutcome::Accepted, None),
-        Err(Stop) => judge_end(scope, sent),
-    };
-    scope.login_ended(outcome, code);
+    scope.login_ended(result, sent);
     result
 }
 
@@ -94,18 +83,6 @@ fn way(
             Unusable::NothingOffered => Unusable::NoCommon,
             other => other,
         }),
-    }
-}
-
-/// What a failed login says about the credential.
-fn judge_end(scope: &Scope<'_>, sent: Sent) -> (LoginOutcome, Option<FaultCode>) {
-    if sent == Sent::No {
-        return (LoginOutcome::NotTried, None);
-    }
-    let faults = scope.recorder.report().faults.iter();
-    match faults.rev().find(|fault| fault.phase == Phase::Auth) {
-        Some(fault) => (login_outcome(fault), Some(fault.code)),
-        None => (LoginOutcome::Undecided, None),
     }
 }
 

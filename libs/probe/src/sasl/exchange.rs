@@ -69,6 +69,7 @@ pub(crate) struct Exchange {
     host: String,
     port: u16,
     state: State,
+    submitted: bool,
     error_challenge: Option<String>,
 }
 
@@ -100,6 +101,7 @@ impl Exchange {
             host: endpoint.host.to_string(),
             port: endpoint.port,
             state: State::Start,
+            submitted: false,
             error_challenge: None,
         }
     }
@@ -154,7 +156,7 @@ impl Exchange {
                 | Mechanism::OauthBearer => Ok(self.first_message()),
             },
             State::NameSent => {
-                self.state = State::Submitted;
+                self.submit(State::Submitted);
                 Ok(encode(self.secret()))
             }
             State::ScramBegun(scram) => self.scram_proof(scram, challenge).await,
@@ -191,10 +193,7 @@ impl Exchange {
 
     /// Whether the credential, or a proof of it, has been sent.
     pub(crate) fn submitted(&self) -> bool {
-        match self.state {
-            State::Start | State::NameSent | State::ScramBegun(_) => false,
-            State::ScramProven(_) | State::Submitted | State::Over => true,
-        }
+        self.submitted
     }
 
     fn secret(&self) -> &[u8] {
@@ -213,8 +212,21 @@ impl Exchange {
             Mechanism::ScramSha1 => self.scram_begin(Hash::Sha1),
             Mechanism::ScramSha256 => self.scram_begin(Hash::Sha256),
         };
-        self.state = next;
+        match next {
+            State::Submitted => self.submit(next),
+            State::Start
+            | State::NameSent
+            | State::ScramBegun(_)
+            | State::ScramProven(_)
+            | State::Over => self.state = next,
+        }
         line
+    }
+
+    /// Notes that the credential, or a proof of it, goes out with what is returned next.
+    fn submit(&mut self, next: State) {
+        self.state = next;
+        self.submitted = true;
     }
 
     fn xoauth2(&self) -> Line {
@@ -250,7 +262,7 @@ impl Exchange {
         let credential = Arc::clone(&self.login.credential);
         let proof = scram.client_final(credential.secret().expose(), &message).await;
         let proof = proof.map_err(refused)?;
-        self.state = State::ScramProven(scram);
+        self.submit(State::ScramProven(scram));
         Ok(encode(proof.as_bytes()))
     }
 
@@ -269,7 +281,7 @@ impl Exchange {
         mac.update(&message);
         let digest = mac.finalize().into_bytes();
         let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-        self.state = State::Submitted;
+        self.submit(State::Submitted);
         Ok(encode(format!("{} {hex}", self.login.username).as_bytes()))
     }
 

@@ -3,15 +3,15 @@
 //! There is no second try with another mechanism after a refusal: it would cost a second
 //! failed login and can lock the account.
 
-use mailfleet_model::leg::LoginOutcome;
 use mailfleet_model::{Fault, FaultCode, Phase, Security, StepKind};
 use zeroize::Zeroizing;
 
 use super::session::{Asked, Session, remark};
 use super::wire::Reply;
-use crate::classify::{ReplyPhase, Status, login_outcome};
+use crate::classify::{ReplyPhase, Status};
 use crate::judge::About;
 use crate::leg::Scope;
+use crate::opening::Sent;
 use crate::recorder::{Done, StepLimit, Stop, Trouble};
 use crate::sasl::{Exchange, Protection, Refused, Unusable, choose};
 
@@ -41,25 +41,9 @@ pub(super) async fn log_in(scope: &mut Scope<'_>, session: &mut Session) -> Resu
     let mut exchange = Exchange::new(mechanism, &scope.spec.login, &scope.spec.endpoint);
     let work = authenticate(session, &mut exchange);
     let result = scope.recorder.step(StepKind::Login, limit, work).await;
-    let (outcome, code) = match result {
-        Ok(()) => (LoginOutcome::Accepted, None),
-        Err(Stop) => judge_end(scope, &exchange),
-    };
-    scope.login_ended(outcome, code);
+    let sent = if exchange.submitted() { Sent::Yes } else { Sent::No };
+    scope.login_ended(result, sent);
     result
-}
-
-/// What a failed login says about the credential.
-fn judge_end(scope: &Scope<'_>, exchange: &Exchange) -> (LoginOutcome, Option<FaultCode>) {
-    if !exchange.submitted() {
-        return (LoginOutcome::NotTried, None);
-    }
-    let faults = scope.recorder.report().faults.iter();
-    match faults.rev().find(|fault| fault.phase == Phase::Auth) {
-        Some(fault) => (login_outcome(fault), Some(fault.code)),
-        // Cancelled, or the connection was lost meanwhile.
-        None => (LoginOutcome::Undecided, None),
-    }
 }
 
 /// Runs the exchange to the server's verdict.

@@ -55,6 +55,7 @@ async fn cram_md5_follows_rfc_2195() {
     assert_eq!(decode(&line), b"tim b913a602c7eda7a495b4e6e7334d3890");
     let mut bad = exchange(Mechanism::CramMd5, "tim", b"x");
     assert_eq!(bad.respond(b"\xff\xff").await, Err(Refused::BadChallenge));
+    assert!(!bad.submitted(), "nothing went out");
 }
 
 #[tokio::test]
