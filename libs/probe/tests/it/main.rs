@@ -1,8 +1,14 @@
 //! The probe against real sockets on loopback.
 
+mod bench;
 mod imap;
 mod imap_bench;
+mod pop3;
+mod replay;
+mod sasl;
+mod smtp;
 mod tls;
 mod tls_authority;
 mod tls_legacy;
 mod tls_modes;
+mod transcripts;
