@@ -9,6 +9,7 @@ pub mod endpoint;
 pub mod event;
 pub mod evidence;
 pub mod fault;
+pub mod fleet;
 pub mod host;
 pub mod id;
 pub mod leg;

@@ -1,0 +1,40 @@
+//! Settings of a limit group: what its owner keeps to.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use super::id::GroupId;
+
+/// How fast logins may follow each other: a token bucket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Rate {
+    /// Tokens that come back in each `per`.
+    pub logins: NonZeroU32,
+    /// The period.
+    pub per: Duration,
+}
+
+/// What a group allows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct GroupLimits {
+    /// Legs at once over the zone, from 1 to 10,000.
+    pub concurrency: NonZeroU32,
+    /// Of these, legs at once from one source address; `None`: no cap of its own.
+    pub per_source: Option<NonZeroU32>,
+    /// Logins in a period; `None`: as fast as the concurrency allows.
+    pub rate: Option<Rate>,
+}
+
+/// The settings of one group in one zone, as an operator, the provider table or the
+/// default gave them. Versions only grow: an owner ignores an older one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroupSettings {
+    /// The group.
+    pub group: GroupId,
+    /// What it allows.
+    pub limits: GroupLimits,
+    /// Whether nothing of it is started.
+    pub paused: bool,
+    /// Grows by one at every change; 0 for a group that was never changed.
+    pub version: u64,
+}

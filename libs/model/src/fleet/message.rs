@@ -1,0 +1,239 @@
+//! What travels over the broker: legs to owners, news from workers, and control.
+//!
+//! The edge encodes them (`mailfleet.queue.v1`) with a version. Durations only, no times:
+//! clocks of different machines are never compared.
+
+use std::time::Duration;
+
+use strum::{Display, EnumIter, EnumString, IntoStaticStr};
+
+use super::group::GroupSettings;
+use super::id::{
+    Dispatch, GatewayId, GroupId, GroupKey, LegId, LegKind, PoolName, WorkerId, ZoneName,
+};
+use super::job::{JobClass, Payload};
+use super::leg::{LegEnd, LegRecord};
+use super::shard::ShardIndex;
+use super::tag::{LoginTag, MailboxTag};
+use crate::event::LegEvent;
+use crate::id::JobId;
+
+/// Whether a leg may start as soon as there is a slot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum StartRule {
+    /// It may: this is the first copy of its first release.
+    Free,
+    /// The store must allow it first. Every later release and every repeated publication
+    /// is of this kind, since an earlier copy may have run.
+    Ask,
+}
+
+/// A leg on its way to the owner of its shard.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LegMessage {
+    /// The leg.
+    pub leg: LegId,
+    /// The release that this is.
+    pub dispatch: Dispatch,
+    /// Whether it must be asked for.
+    pub start: StartRule,
+    /// Its turn.
+    pub class: JobClass,
+    /// What kind of work it is.
+    pub kind: LegKind,
+    /// The limit group.
+    pub group: GroupId,
+    /// The shard, which names the queue.
+    pub shard: ShardIndex,
+    /// The pool that it leaves from.
+    pub pool: PoolName,
+    /// The mailbox.
+    pub mailbox: MailboxTag,
+    /// The login.
+    pub login: LoginTag,
+    /// Longest run.
+    pub cap: Duration,
+    /// The gateway that live events go to; `None`: to nobody.
+    pub live_to: Option<GatewayId>,
+    /// W3C `traceparent`; a header on the broker.
+    pub traceparent: Option<String>,
+    /// The order with its sealed credential.
+    pub payload: Payload,
+}
+
+impl LegMessage {
+    /// The message for a leg that is `RELEASED`.
+    #[must_use]
+    pub fn of(leg: &LegRecord, start: StartRule) -> Self {
+        Self {
+            leg: leg.id,
+            dispatch: leg.dispatch,
+            start,
+            class: leg.class,
+            kind: leg.kind.clone(),
+            group: leg.group.clone(),
+            shard: leg.shard,
+            pool: leg.pool.clone(),
+            mailbox: leg.mailbox,
+            login: leg.login,
+            cap: leg.cap,
+            live_to: leg.live_to.clone(),
+            traceparent: leg.traceparent.clone(),
+            payload: leg.payload.clone(),
+        }
+    }
+}
+
+/// Why an owner gives a leg back unrun. The name is what `ExplainJob` shows.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Display, IntoStaticStr)]
+#[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
+pub enum ReturnReason {
+    /// The broker delivered it before: an earlier owner may have run it.
+    Redelivered,
+    /// The group's circuit breaker is open.
+    Breaker,
+    /// The group is paused.
+    Paused,
+    /// The group's login rate leaves no room.
+    Rate,
+    /// No slot became free: of the group, the mailbox or the source address.
+    Busy,
+    /// The same login was refused for good on this owner a moment ago.
+    Refused,
+    /// The store did not answer whether it may start.
+    Unanswered,
+    /// The owner does not know this kind of leg.
+    UnknownKind,
+    /// The owner drains.
+    Draining,
+    /// The host's addresses belong to another group by now.
+    Regroup(GroupKey),
+}
+
+/// A leg that was not run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Returned {
+    /// Why.
+    pub reason: ReturnReason,
+    /// When it makes sense to release it again.
+    pub after: Duration,
+}
+
+/// What became of a leg at its owner.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Outcome {
+    /// It ran and ended in a report.
+    Ended(LegEnd),
+    /// It did not run.
+    Returned(Returned),
+    /// It is about to run, and the worker waits for a [`StartAnswer`].
+    MayStart,
+}
+
+/// What a worker tells the store about a leg. Durable: confirmed before the leg's
+/// delivery is acked (except `MayStart`, which leaves the delivery out).
+#[derive(Debug, Clone, PartialEq)]
+pub struct WorkerMessage {
+    /// The worker.
+    pub worker: WorkerId,
+    /// The leg.
+    pub leg: LegId,
+    /// The release that it was.
+    pub dispatch: Dispatch,
+    /// What became of it.
+    pub outcome: Outcome,
+}
+
+/// A message of a worker as a gateway receives it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum WorkerNews {
+    /// One that could be read.
+    Message(Box<WorkerMessage>),
+    /// One that could not: already dead-lettered by the adapter, counted by the gateway.
+    Unreadable,
+}
+
+/// What the store says to [`Outcome::MayStart`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EnumIter, EnumString, Display, IntoStaticStr)]
+#[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
+pub enum StartAnswer {
+    /// It is counted: start.
+    Go,
+    /// The leg is closed, or another release has taken its place: ack and forget.
+    Drop,
+}
+
+/// A live step of a leg, for whoever watches. Best effort.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Live {
+    /// The leg.
+    pub leg: LegId,
+    /// What happened.
+    pub event: LegEvent,
+}
+
+/// What a worker says about itself once a second. A hint: the exclusive consumer is the
+/// lock, whatever is announced.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Announcement {
+    /// The worker.
+    pub worker: WorkerId,
+    /// Its zone.
+    pub zone: ZoneName,
+    /// Shards that it owns or is giving up, in ascending order.
+    pub shards: Vec<ShardIndex>,
+    /// Legs that it can run at once.
+    pub capacity: u32,
+    /// Legs that it runs.
+    pub running: u32,
+    /// Whether it is leaving: it should own nothing any more.
+    pub draining: bool,
+    /// The version of its program.
+    pub version: String,
+}
+
+/// What everybody hears, or one worker. At most once and in no certain order: nothing may
+/// depend on one of them arriving.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Control {
+    /// A worker announces itself.
+    Announce(Announcement),
+    /// Settings of groups: on change, every 10 s, and in answer to `SettingsWanted`.
+    Settings(Vec<GroupSettings>),
+    /// A worker that has just claimed a shard asks for a snapshot of its groups' settings.
+    SettingsWanted {
+        /// Who asks.
+        worker: WorkerId,
+        /// The zone.
+        zone: ZoneName,
+        /// The shard.
+        shard: ShardIndex,
+    },
+    /// The whole snapshot of a shard, in answer to `SettingsWanted`. Groups that it does
+    /// not name have `default`.
+    Snapshot {
+        /// The zone.
+        zone: ZoneName,
+        /// The shard.
+        shard: ShardIndex,
+        /// What holds for groups without settings of their own.
+        default: super::GroupLimits,
+        /// The groups with settings of their own.
+        groups: Vec<GroupSettings>,
+    },
+    /// The answer to a worker that asked whether it may start a leg.
+    Start {
+        /// The leg.
+        leg: LegId,
+        /// The release that was asked for.
+        dispatch: Dispatch,
+        /// The answer.
+        answer: StartAnswer,
+    },
+    /// A job was cancelled: whoever runs a leg of it ends it.
+    Cancel(JobId),
+    /// A job changed: whoever watches it reads it again.
+    JobChanged(JobId),
+    /// An operator asks a worker to drain.
+    Drain(WorkerId),
+}

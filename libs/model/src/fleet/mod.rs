@@ -1,0 +1,44 @@
+//! The words of the fleet: who owns what, what waits, what travels between gateways and
+//! workers, and the two ports behind which the store and the broker stand.
+//!
+//! Plain data and traits. Nothing here decides (the state machines of `engine` do),
+//! stores (`store` does) or sends (`broker` does); that is why all three may depend on it
+//! without knowing each other.
+
+mod group;
+mod id;
+mod job;
+mod leg;
+mod message;
+mod queue;
+mod shard;
+mod store;
+mod tag;
+mod time;
+mod view;
+
+pub use group::{GroupLimits, GroupSettings, Rate};
+pub use id::{
+    Attempt, BatchId, Dispatch, GatewayId, GroupId, GroupKey, InvalidName, LegId, LegKind,
+    PoolName, TenantId, WorkerId, ZoneName,
+};
+pub use job::{
+    BatchCounts, JobClass, JobDraft, JobRecord, JobState, LegDraft, Payload, RequestKey,
+};
+pub use leg::{Gate, LegEnd, LegRecord, LegState, LegSummary};
+pub use message::{
+    Announcement, Control, LegMessage, Live, Outcome, ReturnReason, Returned, StartAnswer,
+    StartRule, WorkerMessage, WorkerNews,
+};
+pub use queue::{
+    ClaimError, ControlLink, Delivery, GatewayQueue, NewsDelivery, NewsSource, QueueError,
+    ShardClaim, WorkerQueue,
+};
+pub use shard::{DEFAULT_SHARDS, ShardIndex, rendezvous, shard_of};
+pub use store::{Erased, JobFilter, JobPage, Store, StoreError, Submitted};
+pub use tag::{LoginTag, MailboxTag, RequestTag, SettingsTag};
+pub use time::Timestamp;
+pub use view::{
+    Admission, GroupView, JobChange, JobView, Lane, LedgerEntry, LegView, LoginBudget, OutCount,
+    Quota, ReadyLeg, Refusal, Release, SubmitView, Usage,
+};

@@ -1,0 +1,274 @@
+//! The store port: the truth about jobs, legs, batches and settings.
+//!
+//! Every method is one transaction; it has happened wholly or not at all, also when the
+//! process dies in the middle. Decisions come in as pure functions over a view that is
+//! read under the named lock, so a store knows no rule of the engine. Locks are taken in
+//! one order (job, then group, then legs by ascending id); a store repeats a transaction
+//! that lost a deadlock or a serialisation conflict, and calls the decision again.
+//!
+//! All methods are cancel-safe in this sense: a dropped future leaves either everything or
+//! nothing behind, and repeating the call is harmless unless its document says otherwise.
+
+use std::future::Future;
+use std::time::Duration;
+
+use super::group::{GroupLimits, GroupSettings};
+use super::id::{BatchId, Dispatch, GroupId, LegId, TenantId, ZoneName};
+use super::job::{BatchCounts, JobClass, JobDraft, JobRecord, JobState};
+use super::leg::LegRecord;
+use super::shard::ShardIndex;
+use super::time::Timestamp;
+use super::view::{Admission, GroupView, JobChange, JobView, Release, SubmitView, Usage};
+use crate::id::JobId;
+
+/// Why the store could not do it. None of them says that nothing has happened: after a
+/// lost connection a commit may stand.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The store cannot be reached or has no free connection; trying again may help.
+    #[error("the store is unavailable while it should {operation}")]
+    Unavailable {
+        /// What was to be done, such as `submit a job`.
+        operation: &'static str,
+        /// What the driver said.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The store is full or read-only; an operator must act.
+    #[error("the store cannot write while it should {operation}")]
+    NotWritable {
+        /// What was to be done.
+        operation: &'static str,
+        /// What the driver said.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A row or an answer makes no sense: a bug, or another program wrote to the tables.
+    #[error("the store holds something impossible, found while it should {operation}: {what}")]
+    Corrupt {
+        /// What was to be done.
+        operation: &'static str,
+        /// What makes no sense. Holds no personal data.
+        what: String,
+    },
+}
+
+/// What became of a submission.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Submitted {
+    /// What was decided.
+    pub admission: Admission,
+    /// Groups that have a leg to release now; empty unless accepted.
+    pub wake: Vec<GroupId>,
+}
+
+/// Which jobs to list.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct JobFilter {
+    /// Only these states; empty: all.
+    pub states: Vec<JobState>,
+    /// Only these classes; empty: all.
+    pub classes: Vec<JobClass>,
+    /// Only jobs of this batch.
+    pub batch: Option<BatchId>,
+}
+
+/// A page of a list, the newest job first.
+#[derive(Debug, Clone, PartialEq)]
+pub struct JobPage {
+    /// The jobs, without their reports.
+    pub jobs: Vec<JobRecord>,
+    /// Where the next page begins; `None` at the end.
+    pub next: Option<JobId>,
+}
+
+/// How far an erasure has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Erased {
+    /// Nothing is left.
+    Wholly,
+    /// As many jobs as were allowed are gone; call again.
+    Partly,
+}
+
+/// The truth.
+///
+/// Where a method takes `limit`, it touches at most so many rows and does not block on
+/// rows that another transaction holds (`SKIP LOCKED` where there is such a thing): every
+/// gateway runs every sweep.
+pub trait Store: Send + Sync + 'static {
+    /// The store's clock.
+    fn now(&self) -> impl Future<Output = Result<Timestamp, StoreError>> + Send;
+
+    /// Admits a job and stores it with its legs, or finds the job that it repeats.
+    ///
+    /// Two submissions of one tenant with the same request id, or with the same settings
+    /// while the first is open, never both become jobs: unique indexes hold that, and the
+    /// loser decides again and sees the winner. `usage` is read without a lock, so a quota
+    /// may be passed by as many jobs as are submitted at the same moment. Legs without a
+    /// gate are `READY`, the others `BLOCKED`. Repeating it after a lost answer is
+    /// harmless with a request id, and makes a second job without.
+    fn submit(
+        &self,
+        draft: &JobDraft,
+        decide: impl Fn(&SubmitView) -> Admission + Send + Sync,
+    ) -> impl Future<Output = Result<Submitted, StoreError>> + Send;
+
+    /// Releases waiting legs of one group, under its row lock.
+    ///
+    /// Writes `RELEASED`, the next dispatch and the time for each chosen leg that is still
+    /// `READY` (it may have been cancelled since the view was read), notes the lanes as
+    /// served, and returns the rows, in the order chosen. A crash afterwards leaves them
+    /// `RELEASED`: [`Store::unpublished`] finds them.
+    fn release(
+        &self,
+        group: &GroupId,
+        decide: impl Fn(&GroupView) -> Release + Send + Sync,
+    ) -> impl Future<Output = Result<(Vec<LegRecord>, Release), StoreError>> + Send;
+
+    /// Notes that the broker has confirmed a release. Changes nothing unless the leg is
+    /// `RELEASED` with this dispatch: a result may have been quicker.
+    fn mark_published(
+        &self,
+        leg: LegId,
+        dispatch: Dispatch,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Legs that have been `RELEASED` for longer than `age`, to be published again with
+    /// the same dispatch. Sets their time to now, so that one gateway at a time has them.
+    fn unpublished(
+        &self,
+        age: Duration,
+        limit: u32,
+    ) -> impl Future<Output = Result<Vec<LegRecord>, StoreError>> + Send;
+
+    /// Legs that have been `PUBLISHED` for longer than their cap and `grace` together, with
+    /// the dispatch seen. The caller advances each; two callers that do are harmless.
+    fn overdue(
+        &self,
+        grace: Duration,
+        limit: u32,
+    ) -> impl Future<Output = Result<Vec<(LegId, Dispatch)>, StoreError>> + Send;
+
+    /// Makes `READY` what is `SNOOZED` and due; returns the groups to dispatch, each once.
+    fn wake(&self, limit: u32) -> impl Future<Output = Result<Vec<GroupId>, StoreError>> + Send;
+
+    /// Groups that have `READY` legs and were not dispatched for longer than `age`, those
+    /// dispatched longest ago first. Finds what a crash between two transactions left
+    /// waiting, and what the shard's cap held back.
+    fn waiting(
+        &self,
+        age: Duration,
+        limit: u32,
+    ) -> impl Future<Output = Result<Vec<GroupId>, StoreError>> + Send;
+
+    /// Open jobs whose deadline has passed.
+    fn expired(&self, limit: u32) -> impl Future<Output = Result<Vec<JobId>, StoreError>> + Send;
+
+    /// Changes a job and its legs, under the job's row lock: results, returns, starts,
+    /// cancels, deadlines and sweeps all come through here.
+    ///
+    /// Writes the whole rows of the change, the ledger and the counters of the batch in
+    /// the same transaction, and increments the job's version if anything changed. Returns
+    /// what the decision answered, and the groups that gained a place or a `READY` leg, to
+    /// be dispatched. `None` if there is no such job. Repeating it is harmless as
+    /// far as the decision is (those of the engine are).
+    fn advance<T: Send>(
+        &self,
+        job: JobId,
+        decide: impl Fn(&JobView) -> (JobChange, T) + Send + Sync,
+    ) -> impl Future<Output = Result<Option<(T, Vec<GroupId>)>, StoreError>> + Send;
+
+    /// A job with its legs. `None` for an unknown job, and for another tenant's.
+    fn job(
+        &self,
+        tenant: &TenantId,
+        job: JobId,
+    ) -> impl Future<Output = Result<Option<JobView>, StoreError>> + Send;
+
+    /// Jobs of a tenant, the newest first, beginning after `from`.
+    fn jobs(
+        &self,
+        tenant: &TenantId,
+        filter: &JobFilter,
+        from: Option<JobId>,
+        limit: u32,
+    ) -> impl Future<Output = Result<JobPage, StoreError>> + Send;
+
+    /// Versions and states of jobs, for watchers that look once a second. Unknown jobs are
+    /// left out. At most 1,000 at once.
+    fn versions(
+        &self,
+        jobs: &[JobId],
+    ) -> impl Future<Output = Result<Vec<(JobId, u64, JobState)>, StoreError>> + Send;
+
+    /// What a tenant uses.
+    fn usage(&self, tenant: &TenantId) -> impl Future<Output = Result<Usage, StoreError>> + Send;
+
+    /// The settings of a group; the defaults, with version 0, if it has none of its own.
+    fn group(
+        &self,
+        group: &GroupId,
+    ) -> impl Future<Output = Result<GroupSettings, StoreError>> + Send;
+
+    /// All groups of a shard that have settings of their own.
+    fn groups(
+        &self,
+        zone: &ZoneName,
+        shard: ShardIndex,
+    ) -> impl Future<Output = Result<Vec<GroupSettings>, StoreError>> + Send;
+
+    /// Sets what a group allows and whether it is paused, and increments its version.
+    /// Returns the new settings, to be broadcast.
+    fn set_group(
+        &self,
+        group: &GroupId,
+        shard: ShardIndex,
+        limits: GroupLimits,
+        paused: bool,
+    ) -> impl Future<Output = Result<GroupSettings, StoreError>> + Send;
+
+    /// Makes a batch. Harmless to repeat.
+    fn create_batch(
+        &self,
+        tenant: &TenantId,
+        batch: BatchId,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// The counters of a batch, and why it is paused. `None` for an unknown batch, and for
+    /// another tenant's.
+    fn batch(
+        &self,
+        tenant: &TenantId,
+        batch: BatchId,
+    ) -> impl Future<Output = Result<Option<(BatchCounts, Option<String>)>, StoreError>> + Send;
+
+    /// Pauses a batch for a reason, or resumes it with `None`. A paused batch's legs are
+    /// not released; those that are out come to their end. Returns the groups to dispatch
+    /// after a resumption, at most 1,000 of them ([`Store::waiting`] finds the others).
+    fn pause_batch(
+        &self,
+        batch: BatchId,
+        reason: Option<&str>,
+    ) -> impl Future<Output = Result<Vec<GroupId>, StoreError>> + Send;
+
+    /// Deletes jobs that have been final for longer than `age`, and entries of the attempt
+    /// ledger that are as old. Returns how many jobs are gone.
+    fn purge(
+        &self,
+        age: Duration,
+        limit: u32,
+    ) -> impl Future<Output = Result<u64, StoreError>> + Send;
+
+    /// Deletes everything of a tenant, open jobs included: rows, reports, ledger, batches.
+    /// What still runs comes to its end; its results find no job and are dropped.
+    fn erase_tenant(
+        &self,
+        tenant: &TenantId,
+        limit: u32,
+    ) -> impl Future<Output = Result<Erased, StoreError>> + Send;
+
+    /// Embedded mode, at start: the broker was this process, so nothing is out. Makes
+    /// `READY` what is `RELEASED` or `PUBLISHED`. Never called beside a running worker.
+    fn recall_all(&self) -> impl Future<Output = Result<u64, StoreError>> + Send;
+}
