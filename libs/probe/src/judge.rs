@@ -13,7 +13,8 @@ use mailfleet_model::{Evidence, FactKind, Fault, FaultCode, Leg, Phase, Protocol
 use crate::classify::{Refusal, ReplyPhase, Status, classify};
 use crate::leg::Scope;
 use crate::lines;
-use crate::provider::{self, Provider};
+use crate::opening::starttls_missing;
+use crate::provider::{self, Provider, StarttlsOffer};
 use crate::redact::Redactor;
 use crate::reply;
 use crate::software;
@@ -144,6 +145,18 @@ impl Judge {
         let text = self.text(&[start.to_vec()]);
         evidence.server_text = (!text.is_empty()).then_some(text);
         Fault::new(FaultCode::ProtocolError, self.leg).at(phase).with_evidence(evidence)
+    }
+
+    /// The fault for a plaintext port without STARTTLS: where the provider always has it,
+    /// somebody on the way took it out.
+    pub(crate) fn starttls_missing<'a>(
+        &self,
+        keywords: impl IntoIterator<Item = &'a str>,
+    ) -> Fault {
+        if self.provider.is_some_and(|provider| provider.starttls == StarttlsOffer::Always) {
+            return Fault::new(FaultCode::StarttlsStripped, self.leg);
+        }
+        starttls_missing(self.leg, keywords)
     }
 
     /// The lines as text: decoded, redacted, separated by `\n`.

@@ -7,6 +7,7 @@
 //! 6.2.1, and <https://nostarttls.secvuln.info>.
 
 use std::future::Future;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use mailfleet_model::leg::LoginOutcome;
@@ -58,6 +59,8 @@ impl Scope<'_> {
         let Self { probe, spec, recorder, .. } = self;
         let leg = recorder.leg();
         let patience = probe.limits.greeting_within(recorder.remaining());
+        // Some of the budget stays, so that silence is reported as what it is.
+        let room = recorder.remaining().saturating_sub(patience).mul_f32(0.8);
         let limit = StepLimit {
             time: patience.saturating_add(EXPLAIN),
             on_timeout: FaultCode::GreetingTimeout,
@@ -72,7 +75,7 @@ impl Scope<'_> {
             if spec.endpoint.security == Security::Tls {
                 return Err(silence.into());
             }
-            match tls::explain_silence(&spec.endpoint, leg, route, EXPLAIN).await {
+            match tls::explain_silence(&spec.endpoint, leg, route, room.min(EXPLAIN)).await {
                 Some(explained) => {
                     let tls::Explanation { faults, suggestions, .. } = explained;
                     Err(Trouble { faults, suggestions })
@@ -80,7 +83,33 @@ impl Scope<'_> {
                 None => Err(silence.into()),
             }
         };
-        recorder.step(StepKind::Greeting, limit, work).await
+        let result = recorder.step(StepKind::Greeting, limit, work).await;
+        if result.is_err() {
+            self.suggest_usual_port(route).await;
+        }
+        result
+    }
+
+    /// Where another protocol answered, sees whether the right one does at its usual port.
+    /// Sends no credential; running out of time only means no suggestion.
+    async fn suggest_usual_port(&mut self, route: Route) {
+        let Self { probe, spec, recorder, .. } = self;
+        let usual = spec.endpoint.protocol.default_port(Security::Tls);
+        let is_wrong = |fault: &Fault| fault.code == FaultCode::WrongProtocol;
+        let may_ask = recorder.report().faults.iter().any(is_wrong)
+            && !recorder.is_cancelled()
+            && probe.targets.permits(SocketAddr::new(route.address.ip(), usual));
+        if !may_ask {
+            return;
+        }
+        let budget = EXPLAIN.min(recorder.remaining());
+        let cancel = recorder.cancel_token().clone();
+        let leg = recorder.leg();
+        let found = tokio::select! {
+            found = tls::suggest_port(&spec.endpoint, usual, leg, route, budget) => found,
+            () = cancel.cancelled() => None,
+        };
+        recorder.suggest(found);
     }
 
     /// Waits for the turn to log in, where the other leg uses the same login.

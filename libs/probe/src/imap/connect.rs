@@ -6,13 +6,9 @@
 //! server said before TLS is forgotten (RFC 9051 section 6.2.1). A session that fails
 //! says LOGOUT before it hangs up, so that none lingers at the server.
 
-use std::net::SocketAddr;
-use std::time::Duration;
-
 use mailfleet_model::suggestion::{SuggestionProof, SuggestionReason};
 use mailfleet_model::{
-    Endpoint, Evidence, FactKind, Fault, FaultCode, Leg, Phase, Protocol, Security, StepKind,
-    Suggestion,
+    Endpoint, Evidence, FactKind, Fault, FaultCode, Leg, Phase, Security, StepKind, Suggestion,
 };
 
 use super::capability::Capabilities;
@@ -26,20 +22,16 @@ use crate::classify::ReplyPhase;
 use crate::dial::Route;
 use crate::judge::{About, Judge};
 use crate::leg::{CourierRule, Scope};
-use crate::opening::{Sent, Ungreeted, starttls_injected, starttls_missing};
-use crate::provider::StarttlsOffer;
+use crate::opening::{Sent, Ungreeted, starttls_injected};
 use crate::recorder::{Done, StepLimit, Stop, Trouble};
 use crate::reply;
 use crate::sasl::Protection;
 use crate::software::{is_courier, software};
 use crate::stream::MailStream;
-use crate::tls;
 
 /// Providers that want to know the client before it logs in. Coremail, which NetEase
 /// runs, answers `Unsafe Login` to unknown clients (imap-backup issue 217).
 const EARLY_ID: &[&str] = &["NetEase Mail"];
-/// Time to see whether IMAP answers at its usual port, where another protocol did.
-const USUAL_PORT: Duration = Duration::from_secs(5);
 const NO_GREETING: &str = "The server's first line is no greeting.";
 
 /// A logged-in session, with what is known around it.
@@ -60,13 +52,7 @@ pub(crate) async fn log_in(scope: &mut Scope<'_>) -> Result<LoggedIn, Stop> {
     // Boxed: each part of the way is large, and only one of them is alive at a time.
     let (stream, route) = Box::pin(scope.open()).await?;
     let mut judge = Judge::new(scope);
-    let (mut wire, greeting) = match Box::pin(greet(scope, stream, &judge, route)).await {
-        Ok(greeted) => greeted,
-        Err(stop) => {
-            Box::pin(suggest_usual_port(scope, route)).await;
-            return Err(stop);
-        }
-    };
+    let (mut wire, greeting) = Box::pin(greet(scope, stream, &judge, route)).await?;
     judge.hear(&greeting, &[]);
     if scope.spec.endpoint.security == Security::Starttls {
         wire = Box::pin(upgrade(scope, wire, &judge, route)).await?;
@@ -122,26 +108,6 @@ fn welcome(reply: Result<Reply, Error>, judge: &Judge) -> Result<StatusLine, Box
     Err(Box::new(Ungreeted::Trouble(fault.into())))
 }
 
-/// Where another protocol answered, sees whether IMAP does at its usual port. Sends no
-/// credential; running out of time only means no suggestion.
-async fn suggest_usual_port(scope: &mut Scope<'_>, route: Route) {
-    let is_wrong = |fault: &Fault| fault.code == FaultCode::WrongProtocol;
-    let usual = Protocol::Imap.default_port(Security::Tls);
-    let target = SocketAddr::new(route.address.ip(), usual);
-    let is_asked = scope.recorder.report().faults.iter().any(is_wrong);
-    if !is_asked || scope.recorder.is_cancelled() || !scope.probe.targets.permits(target) {
-        return;
-    }
-    let budget = USUAL_PORT.min(scope.recorder.remaining());
-    let cancel = scope.recorder.cancel_token().clone();
-    let leg = scope.recorder.leg();
-    let found = tokio::select! {
-        found = tls::suggest_port(&scope.spec.endpoint, usual, leg, route, budget) => found,
-        () = cancel.cancelled() => None,
-    };
-    scope.recorder.suggest(found);
-}
-
 /// Brings TLS to a connection that began without.
 async fn upgrade(
     scope: &mut Scope<'_>,
@@ -165,7 +131,8 @@ async fn ask_for_tls(scope: &mut Scope<'_>, wire: &mut Wire, judge: &Judge) -> R
     let limit = capability_limit(scope);
     let work = async {
         if !offers(wire, "STARTTLS") {
-            return Err(not_offered(wire, judge).into());
+            let words = wire.capabilities().map(Capabilities::words).unwrap_or_default();
+            return Err(judge.starttls_missing(words.iter().map(String::as_str)).into());
         }
         let moment = Moment::of(ReplyPhase::Starttls, "STARTTLS");
         let asked = wire.run(Command::new("STARTTLS"), &mut ()).await;
@@ -182,15 +149,6 @@ async fn ask_for_tls(scope: &mut Scope<'_>, wire: &mut Wire, judge: &Judge) -> R
 
 fn offers(wire: &Wire, word: &str) -> bool {
     wire.capabilities().is_some_and(|c| c.has(word))
-}
-
-/// The server does not offer STARTTLS, or somebody hides it.
-fn not_offered(wire: &Wire, judge: &Judge) -> Fault {
-    if judge.provider().is_some_and(|p| p.starttls == StarttlsOffer::Always) {
-        return Fault::new(FaultCode::StarttlsStripped, judge.leg());
-    }
-    let words = wire.capabilities().map(Capabilities::words).unwrap_or_default();
-    starttls_missing(judge.leg(), words.iter().map(String::as_str))
 }
 
 fn capability_limit(scope: &Scope<'_>) -> StepLimit {

@@ -13,7 +13,7 @@ use crate::dial::Route;
 use crate::judge::{About, Judge};
 use crate::leg::Scope;
 use crate::lines;
-use crate::opening::{Ungreeted, starttls_injected, starttls_missing};
+use crate::opening::{Ungreeted, starttls_injected};
 use crate::recorder::{Done, StepLimit, Stop, Trouble};
 use crate::stream::MailStream;
 
@@ -138,7 +138,7 @@ impl Session {
         let leg = self.judge.leg();
         // A server without CAPA may know STLS all the same: it is asked.
         if !self.capabilities.has("STLS") && !self.capabilities.lines.is_empty() {
-            return Err(starttls_missing(leg, self.capabilities.keywords()).into());
+            return Err(self.judge.starttls_missing(self.capabilities.keywords()).into());
         }
         match self.ask(STLS, b"STLS").await? {
             Status::Ok(_) => match self.connection()?.unread() {

@@ -18,7 +18,6 @@ use mailfleet_model::leg::OutgoingPlan;
 use mailfleet_model::{FaultCode, Security};
 
 use crate::leg::Scope;
-use crate::opening;
 use crate::recorder::Stop;
 use session::Session;
 
@@ -58,9 +57,4 @@ async fn converse(
 /// Whether the leg met a fault of this code.
 fn ended_in(scope: &Scope<'_>, code: FaultCode) -> bool {
     scope.recorder.report().faults.iter().any(|fault| fault.code == code)
-}
-
-/// The fault for a server that offers no STARTTLS.
-fn starttls_missing(session: &Session) -> mailfleet_model::Fault {
-    opening::starttls_missing(session.judge.leg(), session.capabilities.keywords())
 }

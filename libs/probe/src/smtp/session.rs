@@ -8,7 +8,6 @@ use mailfleet_model::{Evidence, FactKind, Fault, FaultCode, Phase, StepKind};
 use tokio::io::AsyncWriteExt;
 
 use super::capability::Capabilities;
-use super::starttls_missing;
 use super::wire::{Connection, Error, Reply};
 use crate::classify::{ReplyPhase, Status};
 use crate::dial::Route;
@@ -139,7 +138,7 @@ impl Session {
 
     async fn ask_starttls(&mut self) -> Result<Done<()>, Trouble> {
         if !self.capabilities.has("STARTTLS") {
-            return Err(starttls_missing(self).into());
+            return Err(self.judge.starttls_missing(self.capabilities.keywords()).into());
         }
         let reply = self.ask(STARTTLS, b"STARTTLS").await?;
         if reply.code != 220 {

@@ -1,6 +1,6 @@
 //! Incoming legs against simulated POP3 servers.
 
-use mailfleet_mailsim::{Fault, Running, Server, Step, Strip, Tls};
+use mailfleet_mailsim::{Fault, Mechanism, Running, Server, Step, Strip, Tls};
 use mailfleet_model::leg::{IncomingPlan, LoginOutcome};
 use mailfleet_model::{FaultCode, LegReport, Security, StepKind, StepOutcome};
 
@@ -87,7 +87,8 @@ async fn tls_is_never_given_up() {
         assert_eq!(server.recorder().credentials(), 0);
         assert_eq!(report.login, LoginOutcome::NotTried);
     }
-    let (_, server) =
-        check(server().tls(Tls::None), Security::Plain, &[FaultCode::AuthNeedsTls]).await;
+    let only_passwords = vec![Mechanism::Plain, Mechanism::Login];
+    let plaintext = server().tls(Tls::None).with(|spec| spec.mechanisms = Some(only_passwords));
+    let (_, server) = check(plaintext, Security::Plain, &[FaultCode::AuthNeedsTls]).await;
     assert_eq!(server.recorder().credentials(), 0);
 }

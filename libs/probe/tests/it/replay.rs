@@ -60,13 +60,18 @@ impl Answers {
         let mut found = Self::default();
         let mut command = "connect".to_owned();
         let mut fresh = true;
+        let mut challenged = false;
         for line in text.lines() {
             if line.starts_with("# connect") {
                 command = "connect".to_owned();
                 fresh = true;
             } else if let Some(said) = line.strip_prefix("C: ") {
                 let verb = said.split([' ', ':']).next().unwrap_or_default();
-                command = if verb == "From" { "content".to_owned() } else { verb.to_uppercase() };
+                command = match verb {
+                    _ if challenged => "response".to_owned(),
+                    "From" => "content".to_owned(),
+                    verb => verb.to_uppercase(),
+                };
                 fresh = true;
             } else if let Some((_, said)) =
                 line.strip_prefix("S[").and_then(|l| l.split_once("]: "))
@@ -76,6 +81,7 @@ impl Answers {
                     answers.push_back(Vec::new());
                 }
                 fresh = false;
+                challenged = is_challenge(said);
                 answers.back_mut().expect("just pushed").push(said.to_owned());
             }
         }
@@ -146,14 +152,20 @@ async fn dialogue<S: AsyncRead + AsyncWrite + Unpin>(
     recording: &mut Recording,
     heard: &mut Vec<String>,
 ) -> io::Result<After> {
+    let mut challenged = false;
     loop {
         let mut line = String::new();
         if stream.read_line(&mut line).await? == 0 {
             return Ok(After::End);
         }
         heard.push(line.trim_end().to_owned());
-        let command = line.split_whitespace().next().unwrap_or_default().to_uppercase();
-        say(stream, recording.answer(&command)).await?;
+        let command = match line.split_whitespace().next() {
+            _ if challenged => "response".to_owned(),
+            verb => verb.unwrap_or_default().to_uppercase(),
+        };
+        let answer = recording.answer(&command);
+        challenged = answer.iter().flatten().any(|line| is_challenge(line));
+        say(stream, answer).await?;
         match command.as_str() {
             "STARTTLS" | "STLS" => return Ok(After::Tls),
             "QUIT" => return Ok(After::End),
@@ -168,6 +180,11 @@ async fn dialogue<S: AsyncRead + AsyncWrite + Unpin>(
             _ => {}
         }
     }
+}
+
+/// Whether the client's next line answers a challenge and is no command.
+fn is_challenge(line: &str) -> bool {
+    line.starts_with("334") || line == "+" || line.starts_with("+ ")
 }
 
 async fn say<S: AsyncWrite + Unpin>(stream: &mut S, answer: Option<Answer>) -> io::Result<()> {

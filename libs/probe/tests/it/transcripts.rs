@@ -96,3 +96,44 @@ async fn pop3_servers_name_the_trouble_with_a_login() {
     assert_eq!(report.login, LoginOutcome::RefusedDefinitively);
     pop3(COURIER_POP3, "bad", tls, &[FaultCode::AuthRejectedUnspecified]).await;
 }
+
+/// A server made up for one oddity, over implicit TLS.
+async fn odd(answers: &str, bench: impl FnOnce(u16) -> Bench) -> (LegReport, Vec<String>) {
+    let text = format!("\n=== odd\n# connect implicit TLS\n# TLS ok\n{answers}");
+    run(&text, "odd", bench).await
+}
+
+fn login_only(port: u16) -> Bench {
+    Bench::smtp(port, Security::Tls, OutgoingPlan::LoginOnly)
+}
+
+#[tokio::test]
+async fn a_server_without_ehlo_is_greeted_with_helo() {
+    let answers = "S[0]: 220 old\nC: EHLO\nS[0]: 502 what?\nC: HELO\nS[0]: 250 hi\n\
+                   C: QUIT\nS[0]: 221 bye\n";
+    let (report, heard) = odd(answers, login_only).await;
+    assert_eq!(codes(&report), [FaultCode::AuthNotOfferedOnPort], "{:?}", report.faults);
+    let verbs: Vec<_> = heard.iter().map(|line| line.split(' ').next().unwrap_or("")).collect();
+    assert_eq!(verbs, ["EHLO", "HELO", "QUIT"]);
+}
+
+#[tokio::test]
+async fn the_old_spelling_of_auth_and_bare_prompts_are_understood() {
+    let answers = "S[0]: 220-two\nS[0]: 220 lines\nC: EHLO\nS[0]: 250-odd\nS[0]: 250 AUTH=LOGIN\n\
+                   C: AUTH\nS[0]: 334 \nC: x\nS[0]: 334 \nC: x\nS[0]: 235 ok\n\
+                   C: QUIT\nS[0]: 221 bye\n";
+    let (report, heard) = odd(answers, login_only).await;
+    assert_eq!(codes(&report), [], "{:?} {heard:?}", report.faults);
+    assert_eq!(heard.get(1).map(String::as_str), Some("AUTH LOGIN"));
+}
+
+#[tokio::test]
+async fn a_credential_too_long_for_the_command_line_follows_the_prompt() {
+    let answers = "S[0]: 220 hi\nC: EHLO\nS[0]: 250-odd\nS[0]: 250 AUTH XOAUTH2\n\
+                   C: AUTH\nS[0]: 334 \nC: x\nS[0]: 235 ok\nC: QUIT\nS[0]: 221 bye\n";
+    let token = "t".repeat(2000);
+    let (report, heard) = odd(answers, |port| login_only(port).token(&token)).await;
+    assert_eq!(codes(&report), [], "{:?}", report.faults);
+    assert_eq!(heard.get(1).map(String::as_str), Some("AUTH XOAUTH2"));
+    assert!(heard.iter().all(|line| line.len() <= 512 - 2 || line.len() > 2000), "{heard:?}");
+}
