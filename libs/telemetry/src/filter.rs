@@ -1,0 +1,72 @@
+//! What may be logged at all.
+//!
+//! The level is the operator's choice, but libraries that see the wire are never heard below
+//! INFO: at DEBUG and TRACE they write out what they read and send, passwords included.
+
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::{LevelFilter, ParseError, Targets};
+
+/// Level when neither the environment nor the configuration names one.
+const DEFAULT: &str = "info";
+
+/// Libraries that see bytes of mail servers, of TLS or of our callers.
+const WIRE: [&str; 14] = [
+    "async_imap",
+    "h2",
+    "hickory_proto",
+    "hickory_resolver",
+    "hyper",
+    "hyper_util",
+    "imap_proto",
+    "mail_send",
+    "rustls",
+    "smtp_proto",
+    "tokio_rustls",
+    "tokio_util",
+    "tonic",
+    "tower",
+];
+
+/// The operator's choice: `RUST_LOG`, then the configuration, then INFO.
+pub(crate) fn chosen(
+    environment: Option<&str>,
+    configured: Option<&str>,
+) -> Result<EnvFilter, ParseError> {
+    let environment = environment.filter(|text| !text.is_empty());
+    EnvFilter::builder().parse(environment.or(configured).unwrap_or(DEFAULT))
+}
+
+/// The rule that no choice lifts.
+pub(crate) fn wire() -> Targets {
+    Targets::new()
+        .with_default(LevelFilter::TRACE)
+        .with_targets(WIRE.map(|target| (target, LevelFilter::INFO)))
+}
+
+#[cfg(test)]
+mod tests {
+    use tracing::Level;
+
+    use super::*;
+
+    #[test]
+    fn wire_libraries_are_never_heard_below_info() {
+        let rule = wire();
+        for target in ["rustls::client::hs", "async_imap", "h2::codec::framed_read"] {
+            assert!(!rule.would_enable(target, &Level::DEBUG), "{target}");
+            assert!(rule.would_enable(target, &Level::WARN), "{target}");
+        }
+        assert!(rule.would_enable("mailfleet_probe::leg", &Level::TRACE));
+    }
+
+    #[test]
+    fn the_environment_wins_over_the_configuration() {
+        let shown = |environment, configured| {
+            chosen(environment, configured).map(|filter| filter.to_string()).ok()
+        };
+        assert_eq!(shown(Some("debug"), Some("warn")).as_deref(), Some("debug"));
+        assert_eq!(shown(Some(""), Some("warn")).as_deref(), Some("warn"));
+        assert_eq!(shown(None, None).as_deref(), Some("info"));
+        assert_eq!(shown(None, Some("a=b=c")), None);
+    }
+}
