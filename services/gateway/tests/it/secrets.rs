@@ -1,0 +1,69 @@
+//! A password goes into the gateway and never comes out: not in a log at any level, not in
+//! a status, not in a message to the caller.
+
+use std::io::{self, Write};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use mailfleet_api::v1;
+use mailfleet_mailsim::{Fault, Server, Step};
+use tracing_subscriber::util::SubscriberInitExt;
+
+use crate::world::{PASSWORD, World, config, mail, pop3_request};
+
+/// A log in memory.
+#[derive(Clone, Default)]
+struct Kept(Arc<Mutex<Vec<u8>>>);
+
+impl Kept {
+    fn text(&self) -> String {
+        let bytes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+}
+
+impl Write for Kept {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+// One thread, so that the log of this test hears every task of it.
+#[tokio::test(flavor = "current_thread")]
+async fn a_password_never_comes_out() {
+    let kept = Kept::default();
+    let writer = kept.clone();
+    let log = tracing_subscriber::fmt()
+        .with_max_level(tracing_subscriber::filter::LevelFilter::TRACE)
+        .with_writer(move || writer.clone())
+        .finish()
+        .set_default();
+    let server = mail(Server::pop3().at(Step::Login, Fault::EchoPassword)).await;
+    let world = World::start(config()).await;
+    let mut client = world.client().await;
+
+    let asked = pop3_request(&server);
+    assert!(!format!("{asked:?}").contains(PASSWORD));
+    let bad =
+        v1::ValidateRequest { address: String::new(), language: "xx".to_owned(), ..asked.clone() };
+    let status = client.validate(bad).await.expect_err("refused");
+    assert!(!format!("{status:?}").contains(PASSWORD));
+
+    let mut told = String::new();
+    let mut stream = client.validate(asked).await.expect("accepted").into_inner();
+    while let Some(message) = stream.message().await.expect("no error") {
+        told += &format!("{message:?}\n");
+    }
+    assert!(told.contains("Report"), "{told}");
+    assert!(server.recorder().credentials() > 0, "the password was sent to the mail server");
+    assert!(!told.contains(PASSWORD), "{told}");
+    drop(log);
+    let log = kept.text();
+    assert!(log.contains("validation accepted"), "the log was heard");
+    for line in log.lines() {
+        assert!(!line.contains(PASSWORD), "{line}");
+    }
+}
