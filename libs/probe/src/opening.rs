@@ -11,7 +11,10 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use mailfleet_model::leg::LoginOutcome;
-use mailfleet_model::{Evidence, FactKind, Fault, FaultCode, Leg, Phase, Security, StepKind};
+use mailfleet_model::suggestion::{SuggestionProof, SuggestionReason};
+use mailfleet_model::{
+    Endpoint, Evidence, FactKind, Fault, FaultCode, Leg, Phase, Security, StepKind, Suggestion,
+};
 use tokio::time::timeout;
 
 use crate::classify::login_outcome;
@@ -195,6 +198,17 @@ pub(crate) fn starttls_injected(leg: Leg, bytes: &[u8]) -> Fault {
     let start: Vec<u8> = bytes.iter().take(512).copied().collect();
     evidence.server_text = Some(String::from_utf8_lossy(&start).into_owned());
     Fault::new(FaultCode::StarttlsInjection, leg).with_evidence(evidence)
+}
+
+/// The same port with STARTTLS, which the server has just offered there.
+pub(crate) fn with_starttls(endpoint: &Endpoint, leg: Leg) -> Suggestion {
+    Suggestion {
+        leg,
+        endpoint: Some(Endpoint { security: Security::Starttls, ..endpoint.clone() }),
+        reason: SuggestionReason::PortExpectsStarttls,
+        proof: SuggestionProof::Probed,
+        help_url: None,
+    }
 }
 
 fn greeting_timeout(leg: Leg, waited: Duration) -> Fault {

@@ -6,10 +6,7 @@
 //! server said before TLS is forgotten (RFC 9051 section 6.2.1). A session that fails
 //! says LOGOUT before it hangs up, so that none lingers at the server.
 
-use mailfleet_model::suggestion::{SuggestionProof, SuggestionReason};
-use mailfleet_model::{
-    Endpoint, Evidence, FactKind, Fault, FaultCode, Leg, Phase, Security, StepKind, Suggestion,
-};
+use mailfleet_model::{Evidence, FactKind, Fault, FaultCode, Phase, Security, StepKind};
 
 use super::capability::Capabilities;
 use super::command::Command;
@@ -22,7 +19,7 @@ use crate::classify::ReplyPhase;
 use crate::dial::Route;
 use crate::judge::{About, Judge};
 use crate::leg::{CourierRule, Scope};
-use crate::opening::{Sent, Ungreeted, starttls_injected};
+use crate::opening::{Sent, Ungreeted, starttls_injected, with_starttls};
 use crate::recorder::{Done, StepLimit, Stop, Trouble};
 use crate::reply;
 use crate::sasl::Protection;
@@ -259,17 +256,6 @@ fn choose(scope: &Scope<'_>, wire: &Wire) -> Result<Method, Trouble> {
         let suggestion = can_upgrade.then(|| with_starttls(&scope.spec.endpoint, leg));
         Trouble { faults: vec![*fault], suggestions: suggestion.into_iter().collect() }
     })
-}
-
-/// The same port with STARTTLS, which the server has just offered there.
-fn with_starttls(endpoint: &Endpoint, leg: Leg) -> Suggestion {
-    Suggestion {
-        leg,
-        endpoint: Some(Endpoint { security: Security::Starttls, ..endpoint.clone() }),
-        reason: SuggestionReason::PortExpectsStarttls,
-        proof: SuggestionProof::Probed,
-        help_url: None,
-    }
 }
 
 fn refused_login(judge: &Judge, method: Method, failed: &Failed) -> Fault {

@@ -11,7 +11,7 @@ use super::wire::Status;
 use crate::classify::{ReplyPhase, Status as Kind};
 use crate::judge::About;
 use crate::leg::Scope;
-use crate::opening::Sent;
+use crate::opening::{Sent, with_starttls};
 use crate::recorder::{Done, StepLimit, Stop, Trouble};
 use crate::sasl::{Exchange, Mechanism, Protection, Refused, Unusable, choose};
 
@@ -40,8 +40,12 @@ pub(super) async fn log_in(scope: &mut Scope<'_>, session: &mut Session) -> Resu
     let way = match way(&scope.spec.login.credential, session, protection) {
         Ok(way) => way,
         Err(reason) => {
-            let fault = reason.fault(session.judge.leg(), &session.capabilities.offer);
-            scope.recorder.failed_step(StepKind::Login, fault.into());
+            let leg = session.judge.leg();
+            let mut trouble = Trouble::from(reason.fault(leg, &session.capabilities.offer));
+            if reason == Unusable::NeedsTls && session.capabilities.has("STLS") {
+                trouble.suggestions.push(with_starttls(&scope.spec.endpoint, leg));
+            }
+            scope.recorder.failed_step(StepKind::Login, trouble);
             return Err(Stop);
         }
     };

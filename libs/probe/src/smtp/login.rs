@@ -11,7 +11,7 @@ use super::wire::Reply;
 use crate::classify::{ReplyPhase, Status};
 use crate::judge::About;
 use crate::leg::Scope;
-use crate::opening::Sent;
+use crate::opening::{Sent, with_starttls};
 use crate::recorder::{Done, StepLimit, Stop, Trouble};
 use crate::sasl::{Exchange, Protection, Refused, Unusable, choose};
 
@@ -31,8 +31,8 @@ pub(super) async fn log_in(scope: &mut Scope<'_>, session: &mut Session) -> Resu
     let mechanism = match choose(credential, offer, protection) {
         Ok(mechanism) => mechanism,
         Err(reason) => {
-            let fault = unusable(scope, session, reason);
-            scope.recorder.failed_step(StepKind::Login, fault.into());
+            let trouble = unusable(scope, session, reason);
+            scope.recorder.failed_step(StepKind::Login, trouble);
             return Err(Stop);
         }
     };
@@ -103,13 +103,17 @@ fn given_up(session: &Session, reason: Refused, mechanism: &str, reply: &Reply) 
 
 /// The fault where no mechanism can be used. A server that offers nothing in plaintext
 /// but has STARTTLS offers its logins inside TLS.
-fn unusable(scope: &Scope<'_>, session: &Session, reason: Unusable) -> Fault {
-    let in_plaintext = scope.spec.endpoint.security == Security::Plain;
+fn unusable(scope: &Scope<'_>, session: &Session, reason: Unusable) -> Trouble {
+    let leg = session.judge.leg();
+    let offers_tls =
+        scope.spec.endpoint.security == Security::Plain && session.capabilities.has("STARTTLS");
     let reason = match reason {
-        Unusable::NothingOffered if in_plaintext && session.capabilities.has("STARTTLS") => {
-            Unusable::NeedsTls
-        }
+        Unusable::NothingOffered if offers_tls => Unusable::NeedsTls,
         other => other,
     };
-    reason.fault(session.judge.leg(), &session.capabilities.offer)
+    let mut trouble = Trouble::from(reason.fault(leg, &session.capabilities.offer));
+    if reason == Unusable::NeedsTls && offers_tls {
+        trouble.suggestions.push(with_starttls(&scope.spec.endpoint, leg));
+    }
+    trouble
 }

@@ -284,3 +284,13 @@ async fn a_port_without_a_login_is_never_healthy() {
         assert!(!commands.iter().any(|line| line.starts_with("MAIL")), "{commands:?}");
     }
 }
+
+#[tokio::test]
+async fn plaintext_that_was_asked_for_is_turned_towards_starttls() {
+    let server = start(server().tls(Tls::Starttls)).await;
+    let report = Bench::smtp(server.port(), Security::Plain, OutgoingPlan::LoginOnly).run().await;
+    assert_eq!(codes(&report), [FaultCode::AuthNeedsTls], "{:?}", report.faults);
+    let better = report.suggestions.first().and_then(|s| s.endpoint.as_ref());
+    assert_eq!(better.map(|endpoint| endpoint.security), Some(Security::Starttls));
+    assert_eq!(server.recorder().credentials(), 0);
+}
