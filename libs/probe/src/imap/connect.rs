@@ -205,7 +205,9 @@ pub(crate) fn recognise(
     let Some(found) = software(&reply::decode(greeting), words, id) else { return };
     let was_known = scope.recorder.report().server_software.as_ref().is_some_and(is_courier);
     judge.learn(found.clone());
-    if is_courier(&found) && !was_known {
+    // The incoming leg has said it already when the arrival leg comes.
+    let is_first = !was_known && scope.recorder.leg() != Leg::Roundtrip;
+    if is_courier(&found) && is_first {
         let fault = Fault::new(FaultCode::ServerSoftwareUnsupported, judge.leg());
         let fault = match scope.probe.rules.courier {
             CourierRule::Refuse => fault,

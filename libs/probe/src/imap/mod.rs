@@ -13,7 +13,6 @@ mod folders;
 mod frame;
 mod guard;
 mod login;
-#[expect(dead_code, reason = "the arrival leg, which follows, moves messages")]
 mod session;
 mod shape;
 mod utf7;
@@ -27,10 +26,13 @@ use crate::judge::Judge;
 use crate::leg::{Scope, counted};
 use crate::recorder::{Done, StepLimit, StepResult, Stop, Trouble};
 
-use connect::{LoggedIn, log_in, say_goodbye};
-use explain::Moment;
-use folders::{Folder, find_role};
-use session::{Mailbox, Session};
+pub(crate) use connect::{LoggedIn, log_in, say_goodbye};
+pub(crate) use explain::{Moment, fault, tolerate};
+use folders::Folder;
+pub(crate) use folders::find_role;
+pub(crate) use session::{Header, Mailbox, SearchKey, Session};
+pub(crate) use utf7::decode as decode_name;
+pub(crate) use wire::Error;
 
 /// The folders in which a test mail may turn up, beside INBOX.
 const MARKED: [FolderRole; 3] = [FolderRole::Junk, FolderRole::All, FolderRole::Sent];
@@ -67,9 +69,9 @@ async fn open(
     let Scope { probe, recorder, .. } = scope;
     let LoggedIn { session, judge, greeting } = logged_in;
     let work = async {
-        explain::tolerate(judge, asking("CAPABILITY"), session.learn_capabilities().await)?;
+        tolerate(judge, asking("CAPABILITY"), session.learn_capabilities().await)?;
         let id = if session.can("ID") {
-            explain::tolerate(judge, asking("ID"), session.id(&probe.identity).await)?
+            tolerate(judge, asking("ID"), session.id(&probe.identity).await)?
         } else {
             Vec::new()
         };
@@ -88,11 +90,9 @@ async fn open_mailbox(
     id: Vec<(String, String)>,
 ) -> StepResult<Opened> {
     let listed = session.list().await;
-    let folders =
-        listed.map_err(|e| explain::fault(judge, Moment::of(ReplyPhase::List, "LIST"), &e))?;
+    let folders = listed.map_err(|e| fault(judge, Moment::of(ReplyPhase::List, "LIST"), &e))?;
     let opened = session.examine("INBOX").await;
-    let inbox =
-        opened.map_err(|e| explain::fault(judge, Moment::of(ReplyPhase::Open, "EXAMINE"), &e))?;
+    let inbox = opened.map_err(|e| fault(judge, Moment::of(ReplyPhase::Open, "EXAMINE"), &e))?;
     let mut detail = counted(folders.len(), "folder", "folders");
     if let Some(count) = inbox.exists {
         let messages = if count == 1 { "message" } else { "messages" };
@@ -120,13 +120,13 @@ async fn take_marks(
     if inbox.uid_next.is_none() {
         // Courier tells UIDNEXT only when asked (seen in 5.0.13).
         let status = session.status("INBOX").await;
-        inbox.uid_next = explain::tolerate(judge, asking("STATUS"), status)?.uid_next;
+        inbox.uid_next = tolerate(judge, asking("STATUS"), status)?.uid_next;
     }
     let mut marks = vec![mark("INBOX", FolderRole::Inbox, inbox)];
     for role in MARKED {
         let Some(folder) = find_role(folders, role) else { continue };
         let status = session.status(&folder.name).await;
-        let status = explain::tolerate(judge, asking("STATUS"), status.map(Some))?;
+        let status = tolerate(judge, asking("STATUS"), status.map(Some))?;
         marks.extend(status.map(|status| mark(&folder.name, role, status)));
     }
     Ok(Marks { folders: marks, uidls: Vec::new() })

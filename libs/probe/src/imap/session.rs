@@ -8,7 +8,6 @@
 
 use async_imap::imap_proto::{AttributeValue, MailboxDatum, Response, StatusAttribute};
 
-use super::capability::Capabilities;
 use super::command::Command;
 use super::folders::{Folder, Listing, NameForm};
 use super::wire::{Collect, Error, StatusLine, Wire};
@@ -70,11 +69,6 @@ impl Session {
     /// Whether the server names a capability (given in upper case).
     pub(crate) fn can(&self, word: &str) -> bool {
         self.wire.capabilities().is_some_and(|c| c.has(word))
-    }
-
-    /// What the server offers, as last told.
-    pub(crate) fn capabilities(&self) -> Option<&Capabilities> {
-        self.wire.capabilities()
     }
 
     /// Asks what the server offers, unless it said so by itself.
@@ -148,14 +142,6 @@ impl Session {
         let command = command.words("(MESSAGES UIDNEXT UIDVALIDITY)");
         self.wire.run(command, &mut mailbox).await?;
         Ok(mailbox)
-    }
-
-    /// Lets the server tell what changed in the open folder.
-    ///
-    /// # Errors
-    /// As [`Wire::run`].
-    pub(crate) async fn noop(&mut self) -> Result<(), Error> {
-        self.wire.run(Command::new("NOOP"), &mut ()).await.map(drop)
     }
 
     /// Finds messages of the open folder from UID `from` on whose header holds `text`,

@@ -3,6 +3,8 @@
 //! CAPA is younger than the protocol: a server without it is no fault, and a keyword
 //! that is missing proves little.
 
+use std::time::Duration;
+
 use crate::reply;
 use crate::sasl::Offer;
 
@@ -35,6 +37,16 @@ impl Capabilities {
         self.keywords().any(|offered| offered.eq_ignore_ascii_case(keyword))
     }
 
+    /// The shortest time between logins that the server wants (RFC 2449 section 6.5).
+    pub(super) fn login_delay(&self) -> Duration {
+        let delays = self.lines.iter().filter_map(|line| {
+            let mut words = line.split_ascii_whitespace();
+            let is_delay = words.next()?.eq_ignore_ascii_case("LOGIN-DELAY");
+            words.next()?.parse().ok().filter(|_| is_delay)
+        });
+        Duration::from_secs(delays.max().unwrap_or(0))
+    }
+
     /// The keywords, in the server's order.
     pub(super) fn keywords(&self) -> impl Iterator<Item = &str> {
         self.lines.iter().filter_map(|line| line.split_ascii_whitespace().next())
@@ -44,6 +56,14 @@ impl Capabilities {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_pause_between_logins_is_read() {
+        let delay = |line: &str| Capabilities::parse(&[line.as_bytes().to_vec()]).login_delay();
+        assert_eq!(delay("LOGIN-DELAY 10"), Duration::from_secs(10));
+        assert_eq!(delay("login-delay 900 USER"), Duration::from_secs(900));
+        assert_eq!(delay("LOGIN-DELAY x"), Duration::ZERO);
+    }
 
     #[test]
     fn mechanisms_come_from_the_sasl_line_only() {

@@ -64,7 +64,6 @@ impl Session {
     ///
     /// # Errors
     /// [`Trouble`] if the server refuses or is lost.
-    #[expect(dead_code, reason = "for the arrival leg, which is built beside this one")]
     pub(crate) async fn top(&mut self, number: u32) -> Result<Vec<Vec<u8>>, Trouble> {
         let command = format!("TOP {number} 0");
         match self.ask(TOP, command.as_bytes()).await? {

@@ -2,6 +2,8 @@
 //!
 //! Whatever the server said before TLS is forgotten with it (RFC 2595 section 4).
 
+use std::time::Duration;
+
 use mailfleet_model::{Fault, FaultCode, Phase, Security, StepKind};
 use tokio::io::AsyncWriteExt;
 
@@ -192,6 +194,11 @@ impl Session {
     fn give_up(&mut self, asked: Asked, error: &Error) -> Trouble {
         self.connection = None;
         broken(&self.judge, asked.phase, error).into()
+    }
+
+    /// The shortest time between logins that the server wants.
+    pub(crate) fn login_delay(&self) -> Duration {
+        self.capabilities.login_delay()
     }
 
     /// Says QUIT and closes. Marks nothing as deleted, so QUIT changes nothing.

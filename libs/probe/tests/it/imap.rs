@@ -1,6 +1,6 @@
 //! The IMAP leg against simulated servers: good ones, and what can go wrong at each step.
 
-use mailfleet_mailsim::{Fault, Personality, Server, Step, Strip, Tls};
+use mailfleet_mailsim::{Fault, Layout, Personality, Server, Step, Strip, Tls};
 use mailfleet_model::leg::{FolderRole, IncomingPlan, LegPlan, LoginOutcome};
 use mailfleet_model::{FaultCode, LegReport, Security, StepKind, StepOutcome};
 use mailfleet_probe::CourierRule;
@@ -148,6 +148,19 @@ async fn folders_are_listed_and_marked() {
         "{roles:?}"
     );
     assert!(report.marks.folders.iter().all(|mark| mark.uid_validity.is_some()));
+}
+
+#[tokio::test]
+async fn folders_are_known_by_their_names_in_other_languages() {
+    for layout in [Layout::Japanese, Layout::German] {
+        let running = server().layout(layout).start().await.expect("starts");
+        let bench = Bench::to(&running)
+            .with(|bench| bench.spec.plan = LegPlan::Incoming(IncomingPlan::OpenAndMark));
+        let report = bench.run().await;
+        assert_eq!(codes(&report), [], "{report:#?}");
+        let roles: Vec<FolderRole> = report.marks.folders.iter().map(|mark| mark.role).collect();
+        assert_eq!(roles, [FolderRole::Inbox, FolderRole::Junk, FolderRole::Sent]);
+    }
 }
 
 #[tokio::test]

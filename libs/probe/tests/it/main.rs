@@ -1,5 +1,6 @@
 //! The probe against real sockets on loopback.
 
+mod arrival;
 mod bench;
 mod imap;
 mod imap_bench;
