@@ -6,7 +6,7 @@
 //! server said before TLS is forgotten (RFC 9051 section 6.2.1). A session that fails
 //! says LOGOUT before it hangs up, so that none lingers at the server.
 
-use mailfleet_model::{Evidence, FactKind, Fault, FaultCode, Phase, Security, StepKind};
+use mailfleet_model::{Evidence, FactKind, Fault, FaultCode, Leg, Phase, Security, StepKind};
 
 use super::capability::Capabilities;
 use super::command::Command;
