@@ -49,6 +49,9 @@ pub(crate) fn is_too_short(budget: Duration) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use mailfleet_model::TestMail;
+    use mailfleet_model::tls::TlsPolicy;
+
     use super::*;
 
     #[track_caller]
@@ -71,5 +74,35 @@ mod tests {
         for header in ["", "S", "10", "123456789S", "-1S", "+1S", "1 S", "1s", "5秒"] {
             check(header, None);
         }
+    }
+
+    /// Budget and time to look, of a validation that asked for 60 s and 120 s.
+    #[track_caller]
+    fn check_shortened(callers_ms: u64, budget_ms: u64, look_ms: u64) {
+        let mut validation = Validation {
+            mailbox: "user@example.test".parse().expect("an address"),
+            incoming: Vec::new(),
+            outgoing: None,
+            test_mail: TestMail::Envelope,
+            tls: TlsPolicy::default(),
+            budget: Duration::from_secs(60),
+            arrival_timeout: Duration::from_secs(120),
+        };
+        shorten(&mut validation, Duration::from_millis(callers_ms));
+        let shortened = (validation.budget, validation.arrival_timeout);
+        assert_eq!(
+            shortened,
+            (Duration::from_millis(budget_ms), Duration::from_millis(look_ms)),
+            "{callers_ms} ms"
+        );
+    }
+
+    #[test]
+    fn the_callers_deadline_leaves_time_for_the_answer() {
+        check_shortened(600_000, 60_000, 120_000);
+        check_shortened(100_000, 60_000, 38_500);
+        check_shortened(31_500, 30_000, 1_000);
+        check_shortened(5_000, 4_000, 1_000);
+        check_shortened(0, 0, 1_000);
     }
 }

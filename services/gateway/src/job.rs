@@ -9,7 +9,8 @@ use std::time::{Duration, SystemTime};
 use mailfleet_api::v1;
 use mailfleet_api::v1::validate_response::Event;
 use mailfleet_model::{
-    Fault, FaultCode, JobId, LegEvent, LegObserver, LegReport, Report, TraceId, Validation,
+    Fault, FaultCode, JobId, LegEvent, LegObserver, LegReport, Report, StepOutcome, TraceId,
+    Validation,
 };
 use mailfleet_remedy::Language;
 use tokio::sync::mpsc;
@@ -84,10 +85,7 @@ impl Job {
             }
             Ended::Broken => Err(status::internal(self.id, self.language)),
         };
-        // The reader may be gone, which is no news, or asleep, which must not hold us.
-        if timeout(READER_PATIENCE, self.answers.send(last)).await.is_err() {
-            tracing::warn!("the caller does not read, report dropped");
-        }
+        deliver(&self.answers, last).await;
     }
 
     async fn work(&self, place: Place, validator: Validator, mut validation: Validation) -> Ended {
@@ -125,10 +123,16 @@ impl Job {
                 tracing::error!(error = %error, "a validation ended without a report");
                 Ended::Broken
             }
-            Ok(_) if self.stop.is_cancelled() => Ended::GivenUp,
-            Ok(_) if cancel.is_cancelled() => Ended::Abandoned,
+            // What was finished before the end of the service reached it is still told.
+            Ok(report) if self.stop.is_cancelled() && was_cut_short(&report) => Ended::GivenUp,
+            Ok(_) if self.has_left() => Ended::Abandoned,
             Ok(report) => Ended::Report(Box::new(report)),
         }
+    }
+
+    /// Whether the caller is gone and nobody wants the rest.
+    fn has_left(&self) -> bool {
+        self.on_disconnect == OnDisconnect::Cancel && self.answers.is_closed()
     }
 
     /// Ends when the caller is gone and nobody wants the rest.
@@ -160,6 +164,20 @@ impl Job {
     }
 }
 
+/// Sends the last message, however slowly the caller reads. The caller may be gone, which is
+/// no news, or asleep, which must not hold us for ever.
+async fn deliver(answers: &mpsc::Sender<Answer>, last: Answer) {
+    if timeout(READER_PATIENCE, answers.send(last)).await.is_err() {
+        tracing::warn!("the caller does not read, report dropped");
+    }
+}
+
+/// Whether the validation was stopped before it had found everything out.
+fn was_cut_short(report: &Report) -> bool {
+    let mut steps = report.legs.iter().flat_map(|leg| &leg.steps);
+    steps.any(|step| step.outcome == StepOutcome::Cancelled)
+}
+
 fn log(report: &Report) {
     let headline = report.faults.first().map_or("", |fault| fault.code.name());
     tracing::info!(
@@ -177,5 +195,46 @@ impl LegObserver for Live {
     fn observe(&self, event: LegEvent) {
         // A full or closed channel drops the event: the report holds every step.
         let _ = self.0.try_send(answer(Event::Step(v1::StepEvent::from(&event))));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::StreamExt;
+    use mailfleet_model::{Leg, StepKind};
+    use tokio_stream::wrappers::ReceiverStream;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_slow_reader_misses_events_and_never_the_report() {
+        let (answers, stream) = mpsc::channel(2);
+        let live = Live(answers.clone());
+        for _ in 0..100 {
+            // Returns at once, or the test would never end.
+            live.observe(LegEvent::StepStarted { leg: Leg::Imap, kind: StepKind::Login });
+        }
+        drop(live);
+        let delivering = tokio::spawn(async move {
+            deliver(&answers, answer(Event::Report(v1::Report::default()))).await;
+        });
+        tokio::time::advance(READER_PATIENCE / 2).await;
+        let messages: Vec<Answer> = ReceiverStream::new(stream).collect().await;
+        let is_report = |message: &Answer| {
+            message.as_ref().is_ok_and(|m| matches!(m.event, Some(Event::Report(_))))
+        };
+        assert_eq!(messages.len(), 3, "two events had room");
+        assert!(messages.last().is_some_and(is_report));
+        delivering.await.expect("no panic");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_reader_that_never_reads_does_not_hold_the_gateway() {
+        let (answers, _stream) = mpsc::channel(1);
+        let event = LegEvent::StepStarted { leg: Leg::Imap, kind: StepKind::Login };
+        Live(answers.clone()).observe(event);
+        let began = Instant::now();
+        deliver(&answers, answer(Event::Report(v1::Report::default()))).await;
+        assert_eq!(began.elapsed(), READER_PATIENCE);
     }
 }
