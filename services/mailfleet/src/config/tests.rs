@@ -1,0 +1,156 @@
+//! Tests of the configuration as a whole.
+
+use std::ffi::OsString;
+use std::io::Write as _;
+
+use super::*;
+
+/// Loads a file with this text under these variables.
+fn load(toml: &str, variables: &[(&str, &str)]) -> Result<Configuration, String> {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(toml.as_bytes()).unwrap();
+    let variables = variables.iter().map(|(k, v)| (OsString::from(k), OsString::from(v)));
+    Configuration::load(Some(file.path()), variables).map_err(|problems| {
+        problems.to_string().replace(&file.path().display().to_string(), "FILE")
+    })
+}
+
+fn settings(toml: &str, variables: &[(&str, &str)]) -> Settings {
+    Settings::of(&load(toml, variables).unwrap_or_else(|problems| panic!("{problems}")))
+}
+
+#[test]
+fn without_anything_the_defaults_hold() {
+    let configuration = Configuration::load(None, []).unwrap_or_else(|p| panic!("{p}"));
+    let settings = Settings::of(&configuration);
+    assert_eq!(settings.gateway, mailfleet_gateway::Config::default());
+    assert_eq!(settings.limits, mailfleet_probe::limits::Limits::default());
+    assert_eq!(settings.identity.name, mailfleet_probe::Identity::default().name);
+    assert_eq!(settings.rules.courier, mailfleet_probe::CourierRule::Refuse);
+    assert!(settings.allow.is_empty() && settings.egress.is_empty() && settings.otlp.is_none());
+}
+
+#[test]
+fn the_environment_wins_over_the_file() {
+    let toml = "[gateway]\nlisten = \"127.0.0.1:1\"\nconcurrency = 7\n[targets]\nallow = [\"10.0.0.0/8\"]\n";
+    let variables = [("MAILFLEET_GATEWAY__LISTEN", "[::1]:2"), ("MAILFLEET_STEPS__LOGIN", "1m 5s")];
+    let settings = settings(toml, &variables);
+    assert_eq!(settings.gateway.listen, "[::1]:2".parse().unwrap());
+    assert_eq!(settings.gateway.max_concurrent.get(), 7);
+    assert_eq!(settings.allow, ["10.0.0.0/8".parse().unwrap()]);
+    assert_eq!(settings.limits.login.as_secs(), 65);
+}
+
+#[test]
+fn lists_and_numbers_can_be_set_in_the_environment() {
+    let variables = [
+        ("MAILFLEET_TARGETS__ALLOW", "127.0.0.0/8, ::1"),
+        ("MAILFLEET_GATEWAY__CONCURRENCY", "3"),
+        ("MAILFLEET_BIN", "/elsewhere/mailfleet"),
+    ];
+    let settings = settings("", &variables);
+    assert_eq!(settings.allow, ["127.0.0.0/8".parse().unwrap(), "::1/128".parse().unwrap()]);
+    assert_eq!(settings.gateway.max_concurrent.get(), 3);
+}
+
+#[test]
+fn the_default_pool_gives_the_source_addresses() {
+    let toml = "[[egress.pool]]\nname = \"other\"\naddresses = [\"192.0.2.1\"]\n\
+                [[egress.pool]]\nname = \"default\"\naddresses = [\"192.0.2.7\", \"2001:db8::7\"]\n";
+    let expect: Vec<std::net::IpAddr> =
+        vec!["192.0.2.7".parse().unwrap(), "2001:db8::7".parse().unwrap()];
+    assert_eq!(settings(toml, &[]).egress, expect);
+}
+
+#[test]
+fn all_errors_are_reported_at_once() {
+    let toml = r#"
+gatway = 3
+[gateway]
+listen = "localhost"
+concurency = 4
+drain = 30
+[store]
+url = "mysql://app:hunter2@db/x"
+[limits]
+concurrency = 0
+[[limits.group]]
+match = "imap.example.com"
+concurrency = "many"
+limit = 5
+[[limits.group]]
+concurrency = 5
+[targets]
+allow = ["10.0.0.0/8", "ten", 3]
+[steps]
+login = "30"
+tls = "1h"
+"#;
+    let variables = [("MAILFLEET_RULES__COURIER", "no"), ("MAILFLEET_STEPS__LOGON", "1s")];
+    let problems = load(toml, &variables).err().expect("nearly everything is wrong");
+    insta::assert_snapshot!(problems);
+    assert!(!problems.contains("hunter2"));
+}
+
+#[test]
+fn a_broken_file_is_told_by_line_and_never_quoted() {
+    let problems = load("[store]\nurl = \"postgres://app:hunter2@db\n", &[]).err().unwrap();
+    assert!(problems.contains("FILE:2"), "{problems}");
+    assert!(!problems.contains("hunter2"), "{problems}");
+}
+
+#[test]
+fn a_missing_file_is_an_error() {
+    let problems = Configuration::load(Some("/nonexistent/x.toml".as_ref()), []).err().unwrap();
+    assert!(problems.to_string().contains("cannot be read"), "{problems}");
+}
+
+#[test]
+fn the_gateway_stays_on_loopback() {
+    let problems = load("[gateway]\nlisten = \"0.0.0.0:7443\"\n", &[]).err().unwrap();
+    assert!(problems.contains("gateway.listen (FILE:2): is not a loopback"), "{problems}");
+}
+
+#[test]
+fn what_is_shown_can_be_read_again() {
+    let toml = "[limits]\nconcurrency = 5\n[[limits.group]]\nmatch = \"h.test\"\nconcurrency = 2\n\
+                [[tenant]]\nname = \"crm\"\ntoken_file = \"crm.token\"\nrole = \"admin\"\n";
+    let variables = [("MAILFLEET_STORE__URL", "postgres://app:hunter2@db/x")];
+    let shown = show(&load(toml, &variables).unwrap_or_else(|p| panic!("{p}")));
+    assert!(!shown.contains("hunter2"), "{shown}");
+    assert!(shown.contains("environment variable MAILFLEET_STORE__URL"), "{shown}");
+    let again = show(&load(&shown, &[]).unwrap_or_else(|p| panic!("{p}")));
+    let values = |text: &str| -> Vec<String> {
+        let bare = |line: &str| line.split("  #").next().unwrap_or_default().to_owned();
+        text.lines().map(bare).collect()
+    };
+    assert_eq!(values(&again), values(&shown));
+}
+
+/// To renew the file: `cargo run -- config reference > deploy/config/mailfleet.toml`.
+#[test]
+fn the_reference_file_is_the_table_of_keys() {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../deploy/config/mailfleet.toml");
+    let text = std::fs::read_to_string(file).unwrap();
+    assert_eq!(text, reference(), "run `mailfleet config reference` and keep its output");
+    let from_file = show(&load(&text, &[]).unwrap_or_else(|p| panic!("{p}")));
+    let defaults = show(&Configuration::load(None, []).unwrap_or_else(|p| panic!("{p}")));
+    let bare = |text: &str| -> Vec<String> {
+        text.lines().map(|l| l.split("  #").next().unwrap_or_default().to_owned()).collect()
+    };
+    assert_eq!(bare(&from_file), bare(&defaults));
+}
+
+#[test]
+fn keys_of_one_section_stand_together_and_defaults_can_be_read() {
+    let mut sections: Vec<&str> = KEYS.iter().map(Key::section).collect();
+    sections.dedup();
+    let unique: std::collections::BTreeSet<_> = sections.iter().collect();
+    assert_eq!(unique.len(), sections.len(), "{sections:?}");
+    for key in KEYS {
+        assert_eq!(key.default_value().is_some(), key.default.is_some(), "{}", key.path);
+        assert!(!key.doc.is_empty() && key.doc.iter().all(|line| line.len() <= 96), "{}", key.path);
+        let value::Kind::Tables(columns) = key.kind else { continue };
+        assert!(columns.iter().all(|column| column.doc.len() == 2), "{}", key.path);
+    }
+}

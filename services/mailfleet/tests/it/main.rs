@@ -1,0 +1,8 @@
+//! The built binary against simulated mail servers: exit statuses, output, signals, secrets.
+//!
+//! Everything on loopback and on free ports; a process that a test starts ends with it.
+
+mod check;
+mod command;
+mod secrets;
+mod serve;
