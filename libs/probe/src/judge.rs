@@ -8,7 +8,7 @@ use std::io;
 use std::sync::Arc;
 
 use mailfleet_model::leg::ServerSoftware;
-use mailfleet_model::{Evidence, FactKind, Fault, FaultCode, Leg, Phase, Protocol};
+use mailfleet_model::{Confidence, Evidence, FactKind, Fault, FaultCode, Leg, Phase, Protocol};
 
 use crate::classify::{Refusal, ReplyPhase, Status, classify};
 use crate::leg::Scope;
@@ -126,8 +126,18 @@ impl Judge {
     pub(crate) fn closed(&self, phase: Phase, words: &[Vec<u8>]) -> Fault {
         let mut evidence = Evidence::default();
         let text = self.text(words);
-        evidence.server_text = (!text.trim().is_empty()).then_some(text);
-        Fault::new(FaultCode::ConnectionClosedEarly, self.leg).at(phase).with_evidence(evidence)
+        let silent = text.trim().is_empty();
+        evidence.server_text = (!silent).then_some(text);
+        let fault = Fault::new(FaultCode::ConnectionClosedEarly, self.leg).at(phase);
+        // Courier at its limit of connections, and hosts that know our address as bad,
+        // close without a greeting: that it happened is certain, and why is not.
+        let fault = if silent && phase == Phase::Greeting {
+            let causes = [FaultCode::TooManyConnections, FaultCode::EgressIpBlocked];
+            fault.but_maybe(Confidence::Likely, causes)
+        } else {
+            fault
+        };
+        fault.with_evidence(evidence)
     }
 
     /// Judges an error of the operating system or of TLS.

@@ -142,7 +142,11 @@ pub(super) fn alternatives(
         C::SmtpAuthDisabled => &[C::ProtocolDisabledForMailbox],
         _ => &[],
     };
-    local.iter().chain(siblings).chain(finding.alternatives).copied()
+    // Servers offer these to everybody, and cannot verify them where they store only a
+    // hash of the password (Dovecot, seen in 2.3): the password may be right.
+    let unverifiable: &[C] =
+        if is_bare && refusal.keeps_password() { &[C::AuthMechanismUnsupported] } else { &[] };
+    local.iter().chain(siblings).chain(unverifiable).chain(finding.alternatives).copied()
 }
 
 /// Waits that the server names, refusals that are temporary by their code, and who must

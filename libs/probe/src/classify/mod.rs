@@ -124,6 +124,14 @@ impl<'a> Refusal<'a> {
         })
     }
 
+    /// Whether the mechanism keeps the password off the wire, and so needs the server to
+    /// store it in a form made for that.
+    fn keeps_password(&self) -> bool {
+        self.mechanism.is_some_and(|mechanism| {
+            ["SCRAM-", "CRAM-"].iter().any(|family| mechanism.starts_with(family))
+        })
+    }
+
     /// Whether the reply's own kind says that trying later may help.
     fn is_temporary(&self) -> bool {
         match self.status {

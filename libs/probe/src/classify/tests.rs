@@ -140,6 +140,21 @@ fn the_mechanism_decides_before_the_words() {
 }
 
 #[test]
+fn a_mechanism_that_needs_a_stored_secret_may_be_at_fault_itself() {
+    let text = "[AUTHENTICATIONFAILED] Authentication failed.";
+    let judged = |mechanism| {
+        let refusal = Refusal::new(Protocol::Imap, ReplyPhase::Auth, Status::No, text);
+        classify(&Refusal { mechanism: Some(mechanism), ..refusal })
+    };
+    for (mechanism, maybe) in [("SCRAM-SHA-256", true), ("CRAM-MD5", true), ("PLAIN", false)] {
+        let fault = judged(mechanism);
+        assert_eq!(fault.code, FaultCode::AuthInvalidCredentials);
+        let alternatives = &fault.alternatives;
+        assert_eq!(alternatives.contains(&FaultCode::AuthMechanismUnsupported), maybe);
+    }
+}
+
+#[test]
 fn the_provider_orders_the_alternatives() {
     let mut refusal = Refusal::new(Protocol::Imap, ReplyPhase::Auth, Status::No, "LOGIN failed.");
     refusal.provider = crate::provider::by_host("imap.gmx.net");

@@ -3,7 +3,7 @@
 //! There is no second try with another mechanism after a refusal: it would cost a second
 //! failed login and can lock the account.
 
-use mailfleet_model::{Fault, FaultCode, Phase, Security, StepKind};
+use mailfleet_model::{Confidence, Fault, FaultCode, Phase, Security, StepKind};
 use zeroize::Zeroizing;
 
 use super::session::{Asked, Session, remark};
@@ -104,15 +104,18 @@ fn given_up(session: &Session, reason: Refused, mechanism: &str, reply: &Reply) 
 /// The fault where no mechanism can be used. A server that offers nothing in plaintext
 /// but has STARTTLS offers its logins inside TLS.
 fn unusable(scope: &Scope<'_>, session: &Session, reason: Unusable) -> Trouble {
-    let leg = session.judge.leg();
+    let (leg, offer) = (session.judge.leg(), &session.capabilities.offer);
     let offers_tls =
         scope.spec.endpoint.security == Security::Plain && session.capabilities.has("STARTTLS");
-    let reason = match reason {
-        Unusable::NothingOffered if offers_tls => Unusable::NeedsTls,
-        other => other,
+    let fault = match reason {
+        // A port for other servers looks the same as long as there is no TLS.
+        Unusable::NothingOffered if offers_tls => Unusable::NeedsTls
+            .fault(leg, offer)
+            .but_maybe(Confidence::Likely, [FaultCode::AuthNotOfferedOnPort]),
+        other => other.fault(leg, offer),
     };
-    let mut trouble = Trouble::from(reason.fault(leg, &session.capabilities.offer));
-    if reason == Unusable::NeedsTls && offers_tls {
+    let mut trouble = Trouble::from(fault);
+    if trouble.faults.iter().any(|fault| fault.code == FaultCode::AuthNeedsTls) && offers_tls {
         trouble.suggestions.push(with_starttls(&scope.spec.endpoint, leg));
     }
     trouble
