@@ -53,6 +53,8 @@ pub(crate) enum Error {
     Configuration(String),
     /// Something else that the caller got wrong, with what to do about it.
     Request(String),
+    /// The caller ended it before anything was found.
+    Interrupted,
     /// A failure of our own.
     Own(anyhow::Error),
 }
@@ -68,6 +70,7 @@ impl Error {
     pub(crate) fn exit(&self) -> Exit {
         match self {
             Self::Usage(_) | Self::Configuration(_) | Self::Request(_) => Exit::Usage,
+            Self::Interrupted => Exit::Inconclusive,
             Self::Own(_) => Exit::Failure,
         }
     }
@@ -78,6 +81,7 @@ impl Error {
             Self::Usage(violations) => usage(violations),
             Self::Configuration(text) => format!("error: {}\n", text.trim_end()),
             Self::Request(text) => format!("error: {text}\n"),
+            Self::Interrupted => "interrupted\n".to_owned(),
             Self::Own(error) => {
                 let causes: Vec<String> = error.chain().skip(1).map(ToString::to_string).collect();
                 let because = if causes.is_empty() { "" } else { ": " };

@@ -13,8 +13,12 @@ use crate::{logs, signals};
 
 /// Runs until the first signal, then drains; a second signal ends the process.
 pub(crate) async fn run(args: &ServeArgs, verbose: u8) -> Result<Exit, Error> {
-    let settings = Settings::of(&load(args.config.as_deref())?);
+    let configuration = load(args.config.as_deref())?;
+    let settings = Settings::of(&configuration);
     let logs = logs::for_server(verbose, &settings)?;
+    for key in configuration.not_used_yet() {
+        tracing::warn!(key, "a key of the configuration is not used by this version yet");
+    }
     let shutdown = signals::cancel_on_signal().context("cannot listen for signals")?;
     let validator = validator(&settings, Extra::default())?;
     let server = Server::bind(settings.gateway.clone(), validator).await;

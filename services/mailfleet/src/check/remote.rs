@@ -26,8 +26,8 @@ const GRACE: Duration = Duration::from_secs(30);
 /// Lets the gateway at `url` run the validation, and passes its live events on.
 ///
 /// # Errors
-/// Wrong usage if the gateway refuses the request; our own if it cannot be reached, ends early
-/// or was interrupted.
+/// Wrong usage if the gateway refuses the request; our own if it cannot be reached or ends
+/// early; interrupted if `cancel` says so.
 pub(crate) async fn run(
     url: &str,
     validation: &Validation,
@@ -46,7 +46,7 @@ pub(crate) async fn run(
             Err(Error::Own(anyhow!("the gateway at {url} sent no report in time")))
         }),
         // The stream is dropped with the future, and with it the check at the gateway.
-        () = cancel.cancelled() => Err(Error::Own(anyhow!("interrupted; the check was cancelled"))),
+        () = cancel.cancelled() => Err(Error::Interrupted),
     }
 }
 

@@ -55,9 +55,7 @@ async fn from_terminal(prompt: &str) -> Result<Secret, Error> {
     };
     drop(quiet);
     let _ = writeln!(std::io::stderr());
-    let Some(line) = line else {
-        return Err(Error::Request("interrupted before the password was given".to_owned()));
-    };
+    let line = line.ok_or(Error::Interrupted)?;
     let line = line.context("the task that reads the password ended early")?;
     Ok(stripped(line.context("cannot read the password")?))
 }

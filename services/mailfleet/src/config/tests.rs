@@ -127,6 +127,13 @@ fn what_is_shown_can_be_read_again() {
     assert_eq!(values(&again), values(&shown));
 }
 
+#[test]
+fn keys_that_are_set_and_not_used_yet_are_named() {
+    let configuration = load("[broker]\nurl = \"amqp://q\"\n[gateway]\nqueue = 5\n", &[]);
+    let configuration = configuration.unwrap_or_else(|problems| panic!("{problems}"));
+    assert_eq!(configuration.not_used_yet(), ["broker.url"]);
+}
+
 /// To renew the file: `cargo run -- config reference > deploy/config/mailfleet.toml`.
 #[test]
 fn the_reference_file_is_the_table_of_keys() {

@@ -21,8 +21,8 @@ use mailfleet_gateway::{Run, Validator, report_message};
 use mailfleet_mailsim::{self as sim, Authority, RunningScenario, Scenario};
 use mailfleet_model::tls::TlsPolicy;
 use mailfleet_model::{
-    Credential, Endpoint, Host, JobId, LegSettings, Login, Protocol, Report, Secret, Security,
-    Validation,
+    Credential, Endpoint, FaultCode, Host, JobId, LegSettings, Login, Protocol, Report, Secret,
+    Security, Validation,
 };
 use mailfleet_probe::limits::Limits;
 use mailfleet_probe::resolve::Resolver;
@@ -38,7 +38,7 @@ use crate::output::{complain, print};
 use crate::render::width;
 use crate::signals;
 
-use cases::{CASES, Case, PASSWORD};
+use cases::{CASES, Case, PASSWORD, Sending};
 
 /// Time to look for the test mail. It arrives in less than a second.
 const ARRIVAL: Duration = Duration::from_secs(10);
@@ -88,16 +88,13 @@ fn tell(args: &DemoArgs, told: &[(&Case, Report)]) -> Result<(), Error> {
 fn verify(told: &[(&Case, Report)]) -> Exit {
     let mut exit = Exit::Good;
     for (case, report) in told {
-        let found = report.faults.first().filter(|fault| fault.is_blocking()).map(|f| f.code);
-        if found != case.expect {
-            let name =
-                |code: Option<mailfleet_model::FaultCode>| code.map_or("no fault", |c| c.name());
-            complain(&format!(
-                "error: {}: expected {}, found {}\n",
-                case.name,
-                name(case.expect),
-                name(found)
-            ));
+        let headline = report.faults.first().filter(|fault| fault.is_blocking());
+        let found = headline.map(|fault| fault.code);
+        let arrived = report.arrival.as_ref().is_some_and(|arrival| arrival.found.is_some());
+        if found != case.expect || (case.sending == Sending::RoundTrip && !arrived) {
+            let expected = case.expect.map_or("a healthy mailbox", FaultCode::name);
+            let found = found.map_or("something else", FaultCode::name);
+            complain(&format!("error: {}: expected {expected}, found {found}\n", case.name));
             exit = Exit::Failure;
         }
     }

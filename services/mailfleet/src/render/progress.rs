@@ -10,7 +10,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use mailfleet_model::{Leg, LegEvent, LegObserver};
 use mailfleet_remedy::{Language, wording};
 
-use super::{BOLD, paint, steps};
+use super::{BOLD, paint, steps, width};
 
 /// How often the clock of a running step moves.
 const TICK: Duration = Duration::from_millis(100);
@@ -87,7 +87,7 @@ impl LegObserver for Progress {
                 bars.running = Some(bar);
             }
             LegEvent::StepFinished { step, .. } => {
-                let line = steps::line(&step, self.language);
+                let line = steps::line(&step, self.language, width());
                 bars.last = self.fixed(Some(&bars.last), format!("    {line}"));
             }
         }

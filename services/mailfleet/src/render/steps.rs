@@ -5,13 +5,15 @@ use std::net::IpAddr;
 use mailfleet_model::{LegReport, Step};
 use mailfleet_remedy::{Language, wording};
 
-use super::{BOLD, CODE, DIM, mark, paint, wrap};
+use super::{BOLD, DIM, mark, paint, wrap};
 use crate::span;
 
 /// Columns of a step's name.
 const NAME: usize = 26;
 /// Columns of a step's time.
 const TIME: usize = 7;
+/// Columns before a step's detail: branch, mark, name and time, with what stands between.
+const DETAIL: usize = 4 + 2 + NAME + 1 + TIME + 2;
 
 /// Renders one leg. Ends in a line break.
 pub(super) fn leg(leg: &LegReport, language: Language, width: usize) -> String {
@@ -25,9 +27,17 @@ pub(super) fn leg(leg: &LegReport, language: Language, width: usize) -> String {
         }
     }
     let last = leg.steps.len().saturating_sub(1);
+    let room = width.saturating_sub(DETAIL);
     for (index, step) in leg.steps.iter().enumerate() {
-        let branch = paint(DIM, if index == last { "└" } else { "├" });
-        text.push_str(&format!("  {branch} {}\n", line(step, language)));
+        let (branch, below) = if index == last { ("└", " ") } else { ("├", "│") };
+        let mut details = wrap::lines(&detail(step), room).into_iter();
+        let first = details.next().unwrap_or_default();
+        let line = format!("  {} {}  {}", paint(DIM, branch), start(step, language), first);
+        text.push_str(&format!("{}\n", line.trim_end()));
+        for more in details {
+            let margin = " ".repeat(DETAIL - 3);
+            text.push_str(&format!("  {}{margin}{more}\n", paint(DIM, below)));
+        }
     }
     text
 }
@@ -49,13 +59,23 @@ fn about(leg: &LegReport) -> String {
     all.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
-/// One step: mark, name, time, detail and code.
-pub(super) fn line(step: &Step, language: Language) -> String {
+/// One step on one line, whatever it has to tell.
+pub(super) fn line(step: &Step, language: Language, width: usize) -> String {
+    let first = wrap::lines(&detail(step), width.saturating_sub(DETAIL)).into_iter().next();
+    let line = format!("{}  {}", start(step, language), first.unwrap_or_default());
+    line.trim_end().to_owned()
+}
+
+/// Mark, name and time.
+fn start(step: &Step, language: Language) -> String {
     let name = wrap::pad(wording::step_kind(step.kind, language), NAME);
     let time = format!("{:>TIME$}", span::brief(step.elapsed));
-    let detail = step.detail.as_deref().map(wrap::clean);
-    let code = step.fault.map(|code| paint(CODE, code));
-    let rest: Vec<String> = [detail, code].into_iter().flatten().collect();
-    let line = format!("{} {name} {}  {}", mark(step.outcome), paint(DIM, time), rest.join("  "));
-    line.trim_end().to_owned()
+    format!("{} {name} {}", mark(step.outcome), paint(DIM, time))
+}
+
+/// What was found, and the code of the fault.
+fn detail(step: &Step) -> String {
+    let code = step.fault.map(|code| code.name().to_owned());
+    let parts: Vec<String> = [code, step.detail.clone()].into_iter().flatten().collect();
+    parts.join("  ")
 }
