@@ -220,7 +220,13 @@ pub(crate) fn recognise(
 
 /// Chooses the way to log in, waits for the turn, and submits the credential.
 async fn submit(scope: &mut Scope<'_>, wire: &mut Wire, judge: &Judge) -> Result<(), Stop> {
-    let method = match choose(scope, wire) {
+    let mut method = choose(scope, wire);
+    if method.is_err() && !wire.was_asked() {
+        // A greeting may leave some capabilities out, or repeat what holds before TLS only.
+        ask_capabilities(scope, wire, judge).await?;
+        method = choose(scope, wire);
+    }
+    let method = match method {
         Ok(method) => method,
         Err(trouble) => {
             scope.recorder.failed_step(StepKind::Login, trouble);

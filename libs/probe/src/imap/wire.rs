@@ -149,8 +149,10 @@ pub(crate) struct Wire {
 /// Since when the server's capabilities are known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Told {
-    /// Since the last change of state.
+    /// Since the last change of state, by the server itself.
     Now,
+    /// Since the last change of state, as the answer to CAPABILITY.
+    WhenAsked,
     /// From before it: they no longer count, except for how a command may be written.
     Before,
 }
@@ -175,7 +177,12 @@ impl Wire {
 
     /// Whether the server told what it offers since the last [`Wire::outdate`].
     pub(crate) fn knows_capabilities(&self) -> bool {
-        self.capabilities.is_some() && self.told == Told::Now
+        self.capabilities.is_some() && self.told != Told::Before
+    }
+
+    /// Whether it told so as the answer to CAPABILITY, and not only by the way.
+    pub(crate) fn was_asked(&self) -> bool {
+        self.told == Told::WhenAsked
     }
 
     /// Notes that what the server offers may change now: a login begins.
@@ -250,7 +257,7 @@ impl Wire {
         match reply {
             Reply::Capability(capabilities) => {
                 self.capabilities = Some(capabilities.clone());
-                self.told = Told::Now;
+                self.told = Told::WhenAsked;
             }
             Reply::Untagged(line) | Reply::Tagged(_, line) => {
                 if let Some(capabilities) = line.capabilities() {

@@ -47,6 +47,15 @@ async fn every_password_arrives_as_it_is_by_every_command() {
 }
 
 #[tokio::test]
+async fn a_greeting_that_leaves_no_way_to_log_in_is_asked_about() {
+    let server = Server::imap().host("localhost").mailbox(USER, PASSWORD);
+    let server = server.at(Step::Greeting, greeting("IMAP4rev1 STARTTLS LOGINDISABLED"));
+    let running = server.start().await.expect("starts");
+    let report = Bench::to(&running).run().await;
+    assert_eq!(codes(&report), [], "{report:#?}");
+}
+
+#[tokio::test]
 async fn a_token_that_is_refused_is_told_by_its_challenge() {
     let mut mailbox = Mailbox::new(USER, PASSWORD);
     mailbox.token = Some("another-token".into());
@@ -66,7 +75,9 @@ async fn a_token_that_is_refused_is_told_by_its_challenge() {
 async fn no_password_goes_out_in_plaintext() {
     let server = Server::imap().host("localhost").mailbox(USER, PASSWORD).tls(Tls::Starttls);
     let server = server.with(|spec| spec.plaintext_login = PlaintextLogin::Allowed);
+    let list = "* CAPABILITY IMAP4rev1 STARTTLS AUTH=PLAIN\r\n{tag} OK done\r\n";
     let server = server.at(Step::Greeting, greeting("IMAP4rev1 STARTTLS AUTH=PLAIN AUTH=LOGIN"));
+    let server = server.at(Step::Capability, Fault::Raw(list.as_bytes().to_vec()));
     let running = server.start().await.expect("starts");
     let report = Bench::new(running.port(), Security::Plain).run().await;
     assert_eq!(codes(&report), [FaultCode::AuthNeedsTls], "{report:#?}");
@@ -114,6 +125,8 @@ async fn a_cancelled_login_still_says_goodbye() {
 async fn a_server_without_a_protocol_of_ours_is_named() {
     let server = Server::imap().host("localhost").mailbox(USER, PASSWORD);
     let server = server.at(Step::Greeting, greeting("IMAP2 AUTH=PLAIN"));
+    let list = "* CAPABILITY IMAP2 AUTH=PLAIN\r\n{tag} OK done\r\n";
+    let server = server.at(Step::Capability, Fault::Raw(list.as_bytes().to_vec()));
     let running = server.start().await.expect("starts");
     let report = Bench::to(&running).run().await;
     assert_eq!(codes(&report), [FaultCode::CapabilityMissingRequired]);
