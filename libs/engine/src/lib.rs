@@ -1,14 +1,32 @@
-//! Use cases as pure functions: what legs a validation has, what follows from their
-//! reports, and the verdict.
+//! Use cases as pure functions and state machines over `(state, event, now)`.
 //!
-//! No I/O, no clock, no tokio: everything comes in as a value. The same code decides in
-//! one process and in a fleet.
+//! What a validation's legs find together (`plan`, `join`, `across`, `verdict`); what
+//! gateways decide about jobs (`submit`, `dispatch`, `collect`, `sweep`, `batch`); what
+//! workers decide about shards and legs (`ownership`, `fence`, `takeover`, `own`, put
+//! together in `worker`). No I/O, no clock, no tokio: everything comes in as a value. The
+//! same code decides in one process, in a fleet, and in the simulation that tries to
+//! break it.
 
 pub mod across;
+pub mod batch;
+pub mod budget;
+pub mod collect;
+pub mod dispatch;
+pub mod fence;
 pub mod join;
+pub mod own;
+pub mod ownership;
 pub mod plan;
+pub mod rules;
+pub mod submit;
+pub mod sweep;
+pub mod takeover;
+pub mod time;
 pub mod verdict;
+pub mod worker;
 
 pub use join::{Job, join};
 pub use plan::{Arrival, Legs, arrival, legs};
+pub use rules::Rules;
+pub use time::Monotonic;
 pub use verdict::{order, verdict};

@@ -41,11 +41,16 @@ pub(crate) async fn run(count: u32, concurrency: usize) -> anyhow::Result<()> {
         reference += many(share, concurrency, || bare.clone().once()).await?;
     }
     let total = share * ROUNDS;
-    say(&format!("validations (IMAPS + SMTPS, to the login), {total} of each, {concurrency} at a time:"));
+    say(&format!(
+        "validations (IMAPS + SMTPS, to the login), {total} of each, {concurrency} at a time:"
+    ));
     say(&format!("  mailfleet       {}", ours.words(total)));
     say(&format!("  handshakes only {}", reference.words(total)));
     let ratio = ours.per_cpu_second(total) / reference.per_cpu_second(total);
-    say(&format!("  ratio           {:.0} % of the bare handshakes (target: at least 60 %)", ratio * 100.0));
+    say(&format!(
+        "  ratio           {:.0} % of the bare handshakes (target: at least 60 %)",
+        ratio * 100.0
+    ));
     Ok(())
 }
 

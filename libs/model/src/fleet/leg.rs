@@ -170,7 +170,8 @@ pub struct LegRecord {
     pub traceparent: Option<String>,
     /// The order with its sealed credential.
     pub payload: Payload,
-    /// How it ended. `Some` exactly when `state` is final.
+    /// How it ended, when `state` is final; before that, how its last try ended, if there
+    /// was one. Always `Some` when `state` is final.
     pub end: Option<LegEnd>,
 }
 

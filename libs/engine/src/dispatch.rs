@@ -1,0 +1,149 @@
+//! Dispatch: which of a group's waiting legs go to the broker next.
+//!
+//! The window keeps the broker's queues short, so that order is decided here, late, where
+//! it can still be changed: an interactive leg never waits behind a thousand others. What
+//! a call costs depends on the bounds of its view, not on how many legs wait.
+
+use std::time::Duration;
+
+use mailfleet_model::fleet::{GroupView, JobClass, Lane, OutCount, Release, Timestamp};
+
+use crate::budget::{Try, may_try};
+use crate::rules::{DispatchRules, reserve};
+
+/// Legs of a group that may be out: enough that a slot that becomes free finds its next
+/// leg already at the owner.
+#[must_use]
+pub fn window(limit: u32) -> u32 {
+    limit.saturating_add(limit.div_ceil(2))
+}
+
+/// Chooses the legs to release, and those that must not run any more.
+#[must_use]
+pub fn release(view: &GroupView, rules: &DispatchRules) -> Release {
+    let mut release = Release::default();
+    if view.settings.paused {
+        return release;
+    }
+    let mut room = Room::of(view, rules);
+    let mut lanes: Vec<Turn<'_>> = view.lanes.iter().map(Turn::of).collect();
+    let mut served = lanes.iter().map(|turn| turn.served).max().unwrap_or(0);
+    while let Some(index) = next(&lanes, &room, rules) {
+        let Some(turn) = lanes.get_mut(index) else { break };
+        let Some(leg) = turn.lane.legs.get(turn.taken) else { break };
+        turn.taken += 1;
+        match may_try(leg.budget, turn.lane.class, view.now, rules) {
+            Try::Allowed => {
+                release.legs.push(leg.id);
+                room.take(turn.lane.class);
+                served += 1;
+                turn.served = served;
+            }
+            Try::NotBefore(_) | Try::NotByItself => release.refused.push(leg.id),
+        }
+    }
+    release.more = lanes.iter().any(|turn| turn.may_hide_more(view) && room.has(turn.lane.class));
+    release
+}
+
+/// The lane whose head goes next: the class that is due first, in it the tenant that was
+/// served longest ago.
+fn next(lanes: &[Turn<'_>], room: &Room, rules: &DispatchRules) -> Option<usize> {
+    let open = |turn: &&Turn<'_>| room.has(turn.lane.class) && turn.head().is_some();
+    let due = |turn: &Turn<'_>| turn.head().map(|since| since.plus(handicap(turn, rules)));
+    let class = lanes
+        .iter()
+        .filter(open)
+        .min_by_key(|turn| (due(turn), turn.lane.class))
+        .map(|turn| turn.lane.class)?;
+    lanes
+        .iter()
+        .enumerate()
+        .filter(|(_, turn)| open(turn) && turn.lane.class == class)
+        .min_by_key(|(_, turn)| (turn.served, &turn.lane.tenant))
+        .map(|(index, _)| index)
+}
+
+fn handicap(turn: &Turn<'_>, rules: &DispatchRules) -> Duration {
+    match turn.lane.class {
+        JobClass::Interactive => Duration::ZERO,
+        JobClass::Revalidation => rules.revalidation_handicap,
+        JobClass::Sync => rules.sync_handicap,
+    }
+}
+
+/// A lane while legs are taken from it.
+struct Turn<'a> {
+    lane: &'a Lane,
+    taken: usize,
+    served: u64,
+}
+
+impl<'a> Turn<'a> {
+    fn of(lane: &'a Lane) -> Self {
+        Self { lane, taken: 0, served: lane.served }
+    }
+
+    fn head(&self) -> Option<Timestamp> {
+        self.lane.legs.get(self.taken).map(|leg| leg.since)
+    }
+
+    /// Whether the view's bounds may have cut off legs that could go now.
+    fn may_hide_more(&self, view: &GroupView) -> bool {
+        let same = view.lanes.iter().filter(|lane| lane.class == self.lane.class).count();
+        self.head().is_none()
+            && (GroupView::LEGS <= self.lane.legs.len() || GroupView::LANES <= same)
+    }
+}
+
+/// The places that are left, in the group's window and in the shard.
+struct Room {
+    group: Places,
+    shard: Places,
+}
+
+struct Places {
+    all: u32,
+    bulk: u32,
+}
+
+impl Places {
+    fn left(places: u32, kept: u32, out: OutCount) -> Self {
+        let all = places.saturating_sub(out.interactive.saturating_add(out.bulk));
+        let bulk = places.saturating_sub(kept).saturating_sub(out.bulk).min(all);
+        Self { all, bulk }
+    }
+
+    fn take(&mut self, class: JobClass) {
+        self.all = self.all.saturating_sub(1);
+        self.bulk = if class.is_bulk() { self.bulk.saturating_sub(1) } else { self.bulk };
+        self.bulk = self.bulk.min(self.all);
+    }
+
+    fn has(&self, class: JobClass) -> bool {
+        0 < if class.is_bulk() { self.bulk } else { self.all }
+    }
+}
+
+impl Room {
+    fn of(view: &GroupView, rules: &DispatchRules) -> Self {
+        let limit = view.settings.limits.concurrency.get();
+        let kept = |places| reserve(places, rules.reserve_one_in);
+        Self {
+            group: Places::left(window(limit), kept(limit), view.out),
+            shard: Places::left(rules.shard_cap, kept(rules.shard_cap), view.shard_out),
+        }
+    }
+
+    fn take(&mut self, class: JobClass) {
+        self.group.take(class);
+        self.shard.take(class);
+    }
+
+    fn has(&self, class: JobClass) -> bool {
+        self.group.has(class) && self.shard.has(class)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,149 @@
+//! Dispatch as a table: what waits and what is out, and who goes next.
+
+use std::num::NonZeroU32;
+
+use mailfleet_model::JobId;
+use mailfleet_model::fleet::{
+    GroupId, GroupKey, GroupLimits, GroupSettings, LegId, LoginBudget, ReadyLeg,
+};
+use uuid::Uuid;
+
+use super::*;
+
+fn leg(name: u8) -> LegId {
+    LegId { job: JobId(Uuid::from_u128(u128::from(name))), index: 0 }
+}
+
+/// `waiting` in seconds since 0 with the names of the legs.
+fn lane(tenant: &str, class: JobClass, served: u64, waiting: &[(u64, u8)]) -> Lane {
+    let legs = waiting.iter().map(|(since, name)| ReadyLeg {
+        id: leg(*name),
+        since: Timestamp(since * 1_000_000),
+        budget: LoginBudget::default(),
+    });
+    Lane { tenant: tenant.parse().expect("a name"), class, served, legs: legs.collect() }
+}
+
+fn view(limit: u32, out: (u32, u32), lanes: Vec<Lane>) -> GroupView {
+    let key = GroupKey::new("imap:192.0.2.1").expect("a key");
+    let limits = GroupLimits {
+        concurrency: NonZeroU32::new(limit).expect("not zero"),
+        per_source: None,
+        rate: None,
+    };
+    let out = OutCount { interactive: out.0, bulk: out.1 };
+    GroupView {
+        now: Timestamp(10_000 * 1_000_000),
+        settings: GroupSettings {
+            group: GroupId { zone: "z".parse().expect("a name"), key },
+            limits,
+            paused: false,
+            version: 1,
+        },
+        out,
+        shard_out: out,
+        lanes,
+    }
+}
+
+#[track_caller]
+fn check(view: &GroupView, expect: &[u8]) {
+    let released = release(view, &DispatchRules::default());
+    let expect: Vec<LegId> = expect.iter().map(|name| leg(*name)).collect();
+    assert_eq!(released.legs, expect);
+}
+
+#[test]
+fn the_window_is_half_as_much_again() {
+    let windows: Vec<u32> = [1, 2, 3, 10].map(window).into();
+    assert_eq!(windows, [2, 3, 5, 15]);
+}
+
+#[test]
+fn interactive_legs_go_first_and_the_oldest_of_them() {
+    use JobClass::{Interactive, Revalidation, Sync};
+    let lanes = || {
+        vec![
+            lane("a", Sync, 0, &[(9_000, 1)]),
+            lane("a", Revalidation, 0, &[(9_500, 2)]),
+            lane("a", Interactive, 0, &[(9_998, 3), (9_999, 4)]),
+        ]
+    };
+    check(&view(10, (0, 0), lanes()), &[3, 4, 2, 1]);
+    check(&view(2, (0, 0), lanes()), &[3, 4, 2]);
+    check(&view(1, (1, 0), lanes()), &[3]);
+    check(&view(1, (1, 1), lanes()), &[]);
+}
+
+#[test]
+fn what_waits_long_enough_overtakes() {
+    use JobClass::{Interactive, Revalidation, Sync};
+    let lanes = vec![
+        lane("a", Interactive, 0, &[(9_900, 1)]),
+        lane("a", Revalidation, 0, &[(9_299, 2)]),
+        lane("a", Sync, 0, &[(8_000, 3)]),
+    ];
+    check(&view(10, (0, 0), lanes), &[3, 2, 1]);
+}
+
+#[test]
+fn tenants_take_turns_beginning_with_whom_waited_longest() {
+    let lanes = vec![
+        lane("a", JobClass::Revalidation, 8, &[(1, 1), (2, 2), (3, 3)]),
+        lane("b", JobClass::Revalidation, 5, &[(9, 4), (9, 5)]),
+    ];
+    check(&view(10, (0, 0), lanes), &[4, 1, 5, 2, 3]);
+}
+
+#[test]
+fn bulk_leaves_places_for_interactive_legs() {
+    let bulk = || lane("a", JobClass::Revalidation, 0, &[(1, 1), (2, 2), (3, 3)]);
+    // Limit 10: window 15, of which bulk may fill 13.
+    check(&view(10, (0, 12), vec![bulk()]), &[1]);
+    check(&view(10, (0, 13), vec![bulk()]), &[]);
+    check(&view(10, (2, 12), vec![bulk()]), &[1]);
+    check(&view(10, (3, 12), vec![bulk()]), &[]);
+    let urgent = lane("a", JobClass::Interactive, 0, &[(5, 9)]);
+    check(&view(10, (0, 13), vec![bulk(), urgent]), &[9]);
+    // At limit 1 there is nothing to keep.
+    check(&view(1, (0, 0), vec![bulk()]), &[1, 2]);
+}
+
+#[test]
+fn a_full_shard_takes_interactive_legs_into_its_last_fifth() {
+    let lanes = || {
+        vec![
+            lane("a", JobClass::Revalidation, 0, &[(1, 1)]),
+            lane("a", JobClass::Interactive, 0, &[(2, 2)]),
+        ]
+    };
+    let mut full = view(10, (0, 0), lanes());
+    full.shard_out = OutCount { interactive: 0, bulk: 800 };
+    check(&full, &[2]);
+    full.shard_out = OutCount { interactive: 200, bulk: 800 };
+    check(&full, &[]);
+}
+
+#[test]
+fn a_paused_group_releases_nothing() {
+    let mut paused = view(10, (0, 0), vec![lane("a", JobClass::Interactive, 0, &[(1, 1)])]);
+    paused.settings.paused = true;
+    check(&paused, &[]);
+}
+
+#[test]
+fn a_login_that_was_refused_meanwhile_takes_no_place() {
+    let mut lane = lane("a", JobClass::Interactive, 0, &[(1, 1), (2, 2)]);
+    lane.legs[0].budget = LoginBudget { refusals: 1, last: Some(Timestamp(9_999 * 1_000_000)) };
+    let released = release(&view(1, (1, 0), vec![lane]), &DispatchRules::default());
+    assert_eq!((released.legs, released.refused), (vec![leg(2)], vec![leg(1)]));
+}
+
+#[test]
+fn a_view_that_was_cut_off_asks_for_another_pass() {
+    let waiting: Vec<(u64, u8)> = (0..64).map(|name| (1, name)).collect();
+    let lane = lane("a", JobClass::Interactive, 0, &waiting);
+    let rules = DispatchRules::default();
+    assert!(release(&view(100, (0, 0), vec![lane.clone()]), &rules).more);
+    assert!(!release(&view(10, (0, 0), vec![lane]), &rules).more);
+}

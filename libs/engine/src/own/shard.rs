@@ -1,0 +1,452 @@
+//! A shard at its owner: which leg starts when, and what is returned.
+//!
+//! ```text
+//! offered ─┬─ copy of what is done ───────────────> acked
+//!          ├─ redelivered, unknown, refused ──────> LEAVING ──confirmed──> acked
+//!          └─> WAITING ──slot──> [ASKING ──go──>] RUNNING ──ended──> LEAVING
+//!                 │                 └─drop──> acked
+//!                 └─ parked too long ─────────────> LEAVING
+//! ```
+//! Whoever drives it publishes results and returns, confirmed, and says so with
+//! [`Shard::confirmed`]; only then are deliveries acked.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
+
+use mailfleet_model::JobId;
+use mailfleet_model::fleet::{
+    Dispatch, GroupKey, GroupLimits, GroupSettings, JobClass, LegId, LegKind, LoginTag,
+    ReturnReason, Returned, StartAnswer, StartRule,
+};
+use mailfleet_model::leg::LoginOutcome;
+
+use super::group::{Group, GroupStatus};
+use super::memory::Memory;
+use super::offer::{Action, Ending, Offer};
+use crate::rules::OwnRules;
+use crate::takeover::Takeover;
+use crate::time::Monotonic;
+
+/// When a leg comes again whose password was refused a moment ago: the refusal is stored
+/// by then, and dispatch closes the leg.
+const REFUSED_AGAIN: Duration = Duration::from_secs(5);
+/// When a leg of an unknown kind comes again: a newer worker may own the shard by then.
+const UNKNOWN_AGAIN: Duration = Duration::from_secs(30);
+/// The turns, in their order.
+const CLASSES: [JobClass; 3] = [JobClass::Interactive, JobClass::Revalidation, JobClass::Sync];
+
+/// A leg that the broker has delivered and that is not acked.
+#[derive(Debug, Clone)]
+struct Held {
+    offer: Offer,
+    stage: Stage,
+    /// Deliveries of the same leg, acked together.
+    tags: Vec<u64>,
+    /// A later release that came meanwhile; its turn is when this one is acked.
+    next: Option<Offer>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Waiting(Monotonic),
+    Asking(Monotonic),
+    Running,
+    /// Its socket is being closed, since its job was cancelled.
+    Cancelled,
+    /// Its socket is being closed, since the shard is given up.
+    Dropped,
+    Leaving,
+}
+
+/// A shard that this worker owns.
+#[derive(Debug, Clone)]
+pub struct Shard {
+    rules: OwnRules,
+    kinds: BTreeSet<LegKind>,
+    takeover: Takeover,
+    /// What holds for groups without settings of their own; `None` until a gateway told.
+    default: Option<GroupLimits>,
+    settings: BTreeMap<GroupKey, GroupSettings>,
+    groups: BTreeMap<GroupKey, Group>,
+    legs: BTreeMap<LegId, Held>,
+    queues: BTreeMap<(GroupKey, JobClass), VecDeque<LegId>>,
+    done: Memory,
+    refused: BTreeMap<(GroupKey, LoginTag), Monotonic>,
+    /// Legs that are asked for or run.
+    started: u32,
+}
+
+impl Shard {
+    /// A shard that was just claimed. Knows how to run these kinds.
+    #[must_use]
+    pub fn new(takeover: Takeover, kinds: BTreeSet<LegKind>, rules: OwnRules) -> Self {
+        Self {
+            rules,
+            kinds,
+            takeover,
+            default: None,
+            settings: BTreeMap::new(),
+            groups: BTreeMap::new(),
+            legs: BTreeMap::new(),
+            queues: BTreeMap::new(),
+            done: Memory::default(),
+            refused: BTreeMap::new(),
+            started: 0,
+        }
+    }
+
+    /// Takes a delivery. Nothing starts before the next [`Shard::start`].
+    pub fn offered(&mut self, offer: Offer, now: Monotonic) -> Vec<Action> {
+        if let Some(held) = self.legs.get_mut(&offer.leg) {
+            if offer.dispatch <= held.offer.dispatch {
+                held.tags.push(offer.tag);
+                return Vec::new();
+            }
+            let older = held.next.replace(offer);
+            return older.map(|older| Action::Ack(older.tag)).into_iter().collect();
+        }
+        if self.done.knows(offer.leg, offer.dispatch) {
+            return vec![Action::Ack(offer.tag)];
+        }
+        if offer.redelivered {
+            if let Some(until) = self.takeover.ghost(now) {
+                self.group(&offer.group.clone(), now).haunt(until);
+            }
+            return self.hold_and_return(offer, ReturnReason::Redelivered, Duration::ZERO);
+        }
+        if !self.kinds.contains(&offer.kind) {
+            return self.hold_and_return(offer, ReturnReason::UnknownKind, UNKNOWN_AGAIN);
+        }
+        if self.refused.contains_key(&(offer.group.clone(), offer.login)) {
+            return self.hold_and_return(offer, ReturnReason::Refused, REFUSED_AGAIN);
+        }
+        let queue = self.queues.entry((offer.group.clone(), offer.class)).or_default();
+        queue.push_back(offer.leg);
+        self.hold(offer, Stage::Waiting(now));
+        Vec::new()
+    }
+
+    /// Starts what may start, at most `room` legs of all groups.
+    pub fn start(&mut self, room: u32, now: Monotonic) -> Vec<Action> {
+        let mut actions = Vec::new();
+        if self.default.is_none() || !self.takeover.settled(now) {
+            return actions;
+        }
+        let groups: BTreeSet<GroupKey> = self.queues.keys().map(|(key, _)| key.clone()).collect();
+        for group in groups {
+            for class in CLASSES {
+                while u32::try_from(actions.len()).is_ok_and(|taken| taken < room) {
+                    let Some(action) = self.start_one(&group, class, now) else { break };
+                    actions.push(action);
+                }
+            }
+        }
+        self.queues.retain(|_, queue| !queue.is_empty());
+        actions
+    }
+
+    /// Hears whether a leg may start.
+    pub fn answered(
+        &mut self,
+        leg: LegId,
+        dispatch: Dispatch,
+        answer: StartAnswer,
+        now: Monotonic,
+    ) -> Vec<Action> {
+        let Some(held) = self.legs.get_mut(&leg) else { return Vec::new() };
+        if held.offer.dispatch != dispatch || !matches!(held.stage, Stage::Asking(_)) {
+            return Vec::new();
+        }
+        match answer {
+            StartAnswer::Go => {
+                held.stage = Stage::Running;
+                vec![Action::Start(leg, held.offer.tag)]
+            }
+            StartAnswer::Drop => {
+                self.untake(leg, now);
+                self.forget(leg, now)
+            }
+        }
+    }
+
+    /// Hears that a leg's socket is closed. Its slot is free; the delivery stays until the
+    /// result is confirmed.
+    pub fn ended(&mut self, leg: LegId, ending: Ending, now: Monotonic) -> Vec<Action> {
+        let Some(held) = self.legs.get_mut(&leg) else { return Vec::new() };
+        let stage = held.stage;
+        if !matches!(stage, Stage::Running | Stage::Cancelled | Stage::Dropped) {
+            return Vec::new();
+        }
+        held.stage = Stage::Leaving;
+        self.started = self.started.saturating_sub(1);
+        let offer = held.offer.clone();
+        if let Some(group) = self.groups.get_mut(&offer.group) {
+            group.ended(&offer, ending, now, &self.rules);
+        }
+        if stage == Stage::Cancelled {
+            return self.forget(leg, now);
+        }
+        if stage == Stage::Dropped {
+            // Not acked: the next owner has it redelivered.
+            self.legs.remove(&leg);
+            return Vec::new();
+        }
+        if ending.login != LoginOutcome::RefusedDefinitively {
+            return Vec::new();
+        }
+        self.refused.insert((offer.group.clone(), offer.login), now);
+        let same = |held: &Held| {
+            matches!(held.stage, Stage::Waiting(_))
+                && held.offer.login == offer.login
+                && held.offer.group == offer.group
+        };
+        let waiting = self.legs.iter().filter(|(_, held)| same(held));
+        let waiting: Vec<LegId> = waiting.map(|(leg, _)| *leg).collect();
+        let back = |leg| self.give_back(leg, ReturnReason::Refused, REFUSED_AGAIN);
+        waiting.into_iter().flat_map(back).collect()
+    }
+
+    /// Hears that the result or the return of a leg is confirmed.
+    pub fn confirmed(&mut self, leg: LegId, dispatch: Dispatch, now: Monotonic) -> Vec<Action> {
+        let known = self.legs.get(&leg);
+        if known.is_some_and(|h| h.stage == Stage::Leaving && h.offer.dispatch == dispatch) {
+            self.forget(leg, now)
+        } else {
+            Vec::new()
+        }
+    }
+
+    /// Hears that a job was cancelled.
+    pub fn cancelled(&mut self, job: JobId, now: Monotonic) -> Vec<Action> {
+        let legs = LegId { job, index: 0 }..=LegId { job, index: u8::MAX };
+        let legs: Vec<(LegId, Stage)> =
+            self.legs.range(legs).map(|(leg, held)| (*leg, held.stage)).collect();
+        let end = |(leg, stage)| match stage {
+            Stage::Waiting(_) => self.forget(leg, now),
+            Stage::Running => self.abort(leg, Stage::Cancelled),
+            // The store's answer will be to drop it.
+            Stage::Asking(_) => Vec::new(),
+            Stage::Cancelled | Stage::Dropped | Stage::Leaving => Vec::new(),
+        };
+        legs.into_iter().flat_map(end).collect()
+    }
+
+    /// Takes the snapshot over that a gateway sent after the claim.
+    pub fn snapshot(&mut self, default: GroupLimits, groups: Vec<GroupSettings>, now: Monotonic) {
+        self.default = Some(default);
+        for settings in groups {
+            self.configure(settings, now);
+        }
+        for (key, group) in &mut self.groups {
+            if !self.settings.contains_key(key) {
+                group.resize(default, false, 0, now);
+            }
+        }
+    }
+
+    /// Takes newer settings of one group over.
+    pub fn configure(&mut self, settings: GroupSettings, now: Monotonic) {
+        let key = settings.group.key.clone();
+        if self.settings.get(&key).is_some_and(|known| settings.version < known.version) {
+            return;
+        }
+        if let Some(group) = self.groups.get_mut(&key) {
+            group.resize(settings.limits, settings.paused, settings.version, now);
+        }
+        self.settings.insert(key, settings);
+    }
+
+    /// Returns what has waited too long. To be called once a second.
+    pub fn tick(&mut self, now: Monotonic) -> Vec<Action> {
+        let late = |held: &Held| match held.stage {
+            Stage::Waiting(since) => self.rules.park <= now.since(since),
+            Stage::Asking(since) => self.rules.answer <= now.since(since),
+            Stage::Running | Stage::Cancelled | Stage::Dropped | Stage::Leaving => false,
+        };
+        let late: Vec<(LegId, Stage)> = self
+            .legs
+            .iter()
+            .filter(|(_, held)| late(held))
+            .map(|(leg, held)| (*leg, held.stage))
+            .collect();
+        let mut actions = Vec::new();
+        for (leg, stage) in late {
+            let (reason, after) = self.why(leg, stage, now);
+            if matches!(stage, Stage::Asking(_)) {
+                self.untake(leg, now);
+            }
+            actions.extend(self.give_back(leg, reason, after));
+        }
+        let keep = self.rules.memory;
+        self.done.tidy(now, keep);
+        self.refused.retain(|_, noted| now.since(*noted) < keep);
+        let settings = &self.settings;
+        let legs = &self.legs;
+        self.groups.retain(|key, group| {
+            !group.tidy(now)
+                || settings.contains_key(key)
+                || legs.values().any(|held| held.offer.group == *key)
+        });
+        actions
+    }
+
+    /// Legs that are asked for or run: slots of the worker.
+    #[must_use]
+    pub fn started(&self) -> u32 {
+        self.started
+    }
+
+    /// Whether nothing runs and every result is confirmed: it can be given up at no cost.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.legs.values().all(|held| matches!(held.stage, Stage::Waiting(_)))
+    }
+
+    /// The legs whose sockets are open.
+    #[must_use]
+    pub fn running(&self) -> Vec<LegId> {
+        let open =
+            |held: &Held| matches!(held.stage, Stage::Running | Stage::Cancelled | Stage::Dropped);
+        self.legs.iter().filter(|(_, held)| open(held)).map(|(leg, _)| *leg).collect()
+    }
+
+    /// Ends what runs without a result: the next owner has it redelivered.
+    pub fn drop_running(&mut self) -> Vec<Action> {
+        let running = self.legs.iter().filter(|(_, held)| held.stage == Stage::Running);
+        let running: Vec<LegId> = running.map(|(leg, _)| *leg).collect();
+        running.into_iter().flat_map(|leg| self.abort(leg, Stage::Dropped)).collect()
+    }
+
+    /// Whether slots are kept for legs of a silent predecessor.
+    #[must_use]
+    pub fn is_haunted(&self, now: Monotonic) -> bool {
+        self.groups.values().any(|group| group.is_haunted(now))
+    }
+
+    /// What `FleetService` shows.
+    #[must_use]
+    pub fn status(&self, now: Monotonic) -> Vec<(GroupKey, GroupStatus)> {
+        self.groups.iter().map(|(key, group)| (key.clone(), group.status(now))).collect()
+    }
+
+    /// Whether a worker still waits for the settings.
+    #[must_use]
+    pub fn wants_settings(&self) -> bool {
+        self.default.is_none()
+    }
+
+    fn start_one(&mut self, key: &GroupKey, class: JobClass, now: Monotonic) -> Option<Action> {
+        let (default, rules) = (self.default?, &self.rules);
+        let queue = self.queues.get_mut(&(key.clone(), class))?;
+        let settings = self.settings.get(key);
+        let group = self.groups.entry(key.clone()).or_insert_with(|| made(settings, default, now));
+        let mut place = 0;
+        let leg = loop {
+            let leg = *queue.get(place)?;
+            // What was returned or cancelled meanwhile leaves its place here.
+            let Some(held) = self.legs.get(&leg) else {
+                queue.remove(place);
+                continue;
+            };
+            if !matches!(held.stage, Stage::Waiting(_)) {
+                queue.remove(place);
+                continue;
+            }
+            match group.take(&held.offer, now, rules) {
+                Ok(()) => break leg,
+                // Another leg may be of a mailbox or source that has room.
+                Err((ReturnReason::Busy, _)) => place += 1,
+                Err(_) => return None,
+            }
+        };
+        queue.remove(place);
+        self.started += 1;
+        let held = self.legs.get_mut(&leg)?;
+        let ask = held.offer.start == StartRule::Ask || self.takeover.young(now);
+        let (stage, action) = if ask {
+            (Stage::Asking(now), Action::Ask(leg, held.offer.dispatch))
+        } else {
+            (Stage::Running, Action::Start(leg, held.offer.tag))
+        };
+        held.stage = stage;
+        Some(action)
+    }
+
+    fn hold(&mut self, offer: Offer, stage: Stage) {
+        let tags = vec![offer.tag];
+        self.legs.insert(offer.leg, Held { offer, stage, tags, next: None });
+    }
+
+    fn hold_and_return(
+        &mut self,
+        offer: Offer,
+        reason: ReturnReason,
+        after: Duration,
+    ) -> Vec<Action> {
+        let (leg, dispatch) = (offer.leg, offer.dispatch);
+        self.hold(offer, Stage::Leaving);
+        vec![Action::Return(leg, dispatch, Returned { reason, after })]
+    }
+
+    fn give_back(&mut self, leg: LegId, reason: ReturnReason, after: Duration) -> Vec<Action> {
+        let Some(held) = self.legs.get_mut(&leg) else { return Vec::new() };
+        held.stage = Stage::Leaving;
+        vec![Action::Return(leg, held.offer.dispatch, Returned { reason, after })]
+    }
+
+    /// Acks all that there is of a leg, and takes up its next release.
+    fn forget(&mut self, leg: LegId, now: Monotonic) -> Vec<Action> {
+        let Some(held) = self.legs.remove(&leg) else { return Vec::new() };
+        self.done.note(leg, held.offer.dispatch, now);
+        let mut actions: Vec<Action> = held.tags.into_iter().map(Action::Ack).collect();
+        if let Some(next) = held.next {
+            actions.extend(self.offered(next, now));
+        }
+        actions
+    }
+
+    fn abort(&mut self, leg: LegId, stage: Stage) -> Vec<Action> {
+        if let Some(held) = self.legs.get_mut(&leg) {
+            held.stage = stage;
+        }
+        vec![Action::Abort(leg)]
+    }
+
+    fn untake(&mut self, leg: LegId, now: Monotonic) {
+        let Some(held) = self.legs.get(&leg) else { return };
+        self.started = self.started.saturating_sub(1);
+        if let Some(group) = self.groups.get_mut(&held.offer.group) {
+            group.untake(&held.offer, now);
+        }
+    }
+
+    fn why(&self, leg: LegId, stage: Stage, now: Monotonic) -> (ReturnReason, Duration) {
+        let group = self.legs.get(&leg).and_then(|held| self.groups.get(&held.offer.group));
+        match (stage, group) {
+            (Stage::Asking(_), _) => (ReturnReason::Unanswered, REFUSED_AGAIN),
+            (_, Some(group)) => group.why(now),
+            (_, None) => (ReturnReason::Busy, REFUSED_AGAIN),
+        }
+    }
+
+    fn group(&mut self, key: &GroupKey, now: Monotonic) -> &mut Group {
+        let settings = self.settings.get(key);
+        let limits = self.default.unwrap_or(SMALLEST);
+        self.groups.entry(key.clone()).or_insert_with(|| made(settings, limits, now))
+    }
+}
+
+/// What a group has before its settings are known; nothing starts by it.
+const SMALLEST: GroupLimits =
+    GroupLimits { concurrency: std::num::NonZeroU32::MIN, per_source: None, rate: None };
+
+fn made(settings: Option<&GroupSettings>, default: GroupLimits, now: Monotonic) -> Group {
+    let mut group = Group::new(settings.map_or(default, |settings| settings.limits), now);
+    if let Some(settings) = settings {
+        group.resize(settings.limits, settings.paused, settings.version, now);
+    }
+    group
+}
+
+#[cfg(test)]
+mod tests;

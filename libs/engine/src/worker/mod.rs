@@ -1,0 +1,481 @@
+//! A worker: holds shards as long as it may, and runs their legs.
+//!
+//! Puts `ownership`, `fence`, `takeover` and `own` together, so that the process around it
+//! only connects, publishes and dials. Events go in with the time, effects come out; an
+//! effect that fails comes back as an event or not at all, and a tick four times a second
+//! repeats what still matters. Effects are carried out in their order.
+//!
+//! ```text
+//!           Claim ──Ours──> HELD ──not ours any more, or drain──> LEAVING ──idle──> Close
+//!  (none) ────┘ └─Held──> (none)                                     └─30 s─> abort ─┘
+//!           any of them ──connection lost, stream ended, fence──> sockets aborted, (none)
+//! ```
+
+mod event;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroU16;
+
+use mailfleet_model::fleet::{
+    Announcement, Control, GroupSettings, LegId, LegKind, ShardIndex, WorkerId, ZoneName, shard_of,
+};
+
+use crate::fence::{Fence, Standing};
+use crate::own::{Action, Ending, Offer, Shard};
+use crate::ownership::Members;
+use crate::rules::Rules;
+use crate::takeover::Takeover;
+use crate::time::Monotonic;
+
+pub use event::{Claim, ClaimId, Effect, Event};
+
+/// What a worker is.
+#[derive(Debug, Clone)]
+pub struct Identity {
+    /// Its id, new at every start.
+    pub worker: WorkerId,
+    /// Its zone.
+    pub zone: ZoneName,
+    /// K: shards of the zone.
+    pub shards: NonZeroU16,
+    /// Legs at once.
+    pub capacity: u32,
+    /// Kinds of legs that it can run.
+    pub kinds: BTreeSet<LegKind>,
+    /// The version of its program.
+    pub version: String,
+}
+
+/// The consuming connection.
+#[derive(Debug, Clone)]
+enum Link {
+    /// Being opened, since then.
+    Opening(Monotonic),
+    Up(Fence),
+}
+
+#[derive(Debug, Clone)]
+enum Hold {
+    Claiming,
+    Held(Box<Shard>),
+    Leaving(Box<Shard>, Monotonic),
+}
+
+/// A worker.
+#[derive(Debug, Clone)]
+pub struct Worker {
+    identity: Identity,
+    rules: Rules,
+    members: Members,
+    link: Link,
+    /// Before this nothing is claimed.
+    claim_after: Monotonic,
+    holds: BTreeMap<ShardIndex, (ClaimId, Hold)>,
+    tried: BTreeMap<ShardIndex, Monotonic>,
+    /// Legs of lost claims whose sockets are not yet closed.
+    orphans: BTreeMap<LegId, ShardIndex>,
+    /// Shards that were lost a moment ago, by until when they are still announced.
+    lost: BTreeMap<ShardIndex, Monotonic>,
+    announced: Option<Monotonic>,
+    ticked: Monotonic,
+    last_claim: u64,
+    draining: bool,
+}
+
+impl Worker {
+    /// A worker that begins to connect. The first effect comes with the first event.
+    #[must_use]
+    pub fn new(identity: Identity, rules: Rules, now: Monotonic) -> Self {
+        Self {
+            members: Members::new(identity.zone.clone()),
+            identity,
+            link: Link::Opening(now),
+            claim_after: now.plus(rules.hold.warm_up),
+            rules,
+            holds: BTreeMap::new(),
+            tried: BTreeMap::new(),
+            orphans: BTreeMap::new(),
+            lost: BTreeMap::new(),
+            announced: None,
+            ticked: now,
+            last_claim: 0,
+            draining: false,
+        }
+    }
+
+    /// Takes an event and says what is to be done.
+    pub fn handle(&mut self, event: Event, now: Monotonic) -> Vec<Effect> {
+        // A worker that was frozen learns here that its locks are gone, before anything.
+        let mut effects = self.check_fence(now);
+        effects.extend(match event {
+            Event::Tick => self.tick(now),
+            Event::Connected => self.connected(now),
+            Event::ConnectionLost => self.lose_all(now),
+            Event::Probed => {
+                if let Link::Up(fence) = &mut self.link {
+                    fence.answered();
+                }
+                Vec::new()
+            }
+            Event::Claimed(shard, id, claim) => self.claimed(shard, id, claim, now),
+            Event::ClaimLost(shard, id) => self.claim_lost(shard, id, now),
+            Event::Delivered(shard, id, offer) => self.delivered(shard, id, offer, now),
+            Event::Heard(control) => self.heard(control, now),
+            Event::Ended(leg, ending) => self.ended(leg, ending, now),
+            Event::Confirmed(leg, dispatch) => {
+                self.for_leg(|shard| shard.confirmed(leg, dispatch, now))
+            }
+            Event::Drain => {
+                self.draining = true;
+                Vec::new()
+            }
+        });
+        effects.extend(self.start(now));
+        effects
+    }
+
+    /// Whether a draining worker has nothing left to do.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        self.draining && self.holds.is_empty() && self.orphans.is_empty()
+    }
+
+    /// Whether it may start legs: what readiness tells.
+    #[must_use]
+    pub fn standing(&self, now: Monotonic) -> Standing {
+        match &self.link {
+            Link::Up(fence) => fence.standing(now),
+            Link::Opening(_) => Standing::Lost,
+        }
+    }
+
+    /// When all sockets have to be closed, as far as is known now.
+    #[must_use]
+    pub fn abort_at(&self) -> Option<Monotonic> {
+        match &self.link {
+            Link::Up(fence) => Some(fence.abort_at()),
+            Link::Opening(_) => None,
+        }
+    }
+
+    /// The shards that it holds, to be shown.
+    pub fn shards(&self) -> impl Iterator<Item = (ShardIndex, &Shard)> {
+        self.holds.iter().filter_map(|(index, (_, hold))| hold.shard().map(|s| (*index, s)))
+    }
+
+    fn check_fence(&mut self, now: Monotonic) -> Vec<Effect> {
+        let lost = matches!(&self.link, Link::Up(fence) if fence.standing(now) == Standing::Lost);
+        if lost { self.lose_all(now) } else { Vec::new() }
+    }
+
+    /// The locks are gone: every socket is closed at once, and the connection is made anew.
+    fn lose_all(&mut self, now: Monotonic) -> Vec<Effect> {
+        if matches!(self.link, Link::Opening(_)) {
+            self.link = Link::Opening(now);
+            return vec![Effect::Disconnect, Effect::Connect];
+        }
+        let shards: Vec<ShardIndex> = self.holds.keys().copied().collect();
+        let mut effects: Vec<Effect> =
+            shards.into_iter().flat_map(|shard| self.lose(shard, now)).collect();
+        self.link = Link::Opening(now);
+        self.claim_after = self.claim_after.max(now.plus(self.rules.hold.settle));
+        effects.extend([Effect::Disconnect, Effect::Connect]);
+        effects
+    }
+
+    fn lose(&mut self, shard: ShardIndex, now: Monotonic) -> Vec<Effect> {
+        let Some((id, hold)) = self.holds.remove(&shard) else { return Vec::new() };
+        let running = hold.shard().map(Shard::running).unwrap_or_default();
+        self.lost.insert(shard, now.plus(self.rules.hold.settle));
+        self.tried.insert(shard, now.plus(self.rules.hold.settle));
+        self.orphans.extend(running.iter().map(|leg| (*leg, shard)));
+        running.into_iter().map(|leg| Effect::Own(shard, id, Action::Abort(leg))).collect()
+    }
+
+    fn connected(&mut self, now: Monotonic) -> Vec<Effect> {
+        if let Link::Opening(since) = self.link {
+            // The broker has heard of us at the end of the opening, not at its beginning;
+            // the beginning is the side to err on.
+            let opened = since.max(Monotonic(now.0.saturating_sub(self.rules.hold.heartbeat / 2)));
+            self.link = Link::Up(Fence::new(opened, self.rules.hold.clone()));
+        }
+        Vec::new()
+    }
+
+    fn claimed(
+        &mut self,
+        index: ShardIndex,
+        id: ClaimId,
+        claim: Claim,
+        now: Monotonic,
+    ) -> Vec<Effect> {
+        let ours = self.holds.get(&index).is_some_and(|(known, _)| *known == id);
+        match claim {
+            Claim::Ours if ours => {
+                let (hold, own) = (&self.rules.hold, &self.rules.own);
+                let takeover = Takeover::begin(&self.members, index, now, hold, own);
+                let kinds = self.identity.kinds.clone();
+                let shard = Shard::new(takeover, kinds, self.rules.own.clone());
+                self.holds.insert(index, (id, Hold::Held(Box::new(shard))));
+                // Said before anything starts: whoever comes next must know of us.
+                vec![self.announce(now), self.want_settings(index)]
+            }
+            // The connection was lost while the claim was under way.
+            Claim::Ours => vec![Effect::Close(index, id)],
+            Claim::Refused => {
+                if ours {
+                    self.holds.remove(&index);
+                }
+                Vec::new()
+            }
+        }
+    }
+
+    /// One stream has ended: that shard is lost, whatever the connection says.
+    fn claim_lost(&mut self, index: ShardIndex, id: ClaimId, now: Monotonic) -> Vec<Effect> {
+        if self.holds.get(&index).is_none_or(|(known, _)| *known != id) {
+            return Vec::new();
+        }
+        let mut effects = self.lose(index, now);
+        effects.push(Effect::Close(index, id));
+        effects
+    }
+
+    fn delivered(
+        &mut self,
+        index: ShardIndex,
+        id: ClaimId,
+        offer: Offer,
+        now: Monotonic,
+    ) -> Vec<Effect> {
+        let Some((known, hold)) = self.holds.get_mut(&index) else { return Vec::new() };
+        // A delivery of an earlier claim cannot be acked any more: it comes again.
+        if *known != id {
+            return Vec::new();
+        }
+        let actions = hold.shard_mut().map(|shard| shard.offered(offer, now));
+        own(index, id, actions.unwrap_or_default())
+    }
+
+    fn heard(&mut self, control: Control, now: Monotonic) -> Vec<Effect> {
+        match control {
+            Control::Announce(announcement) => {
+                if announcement.worker != self.identity.worker {
+                    self.members.hear(&announcement, now);
+                }
+            }
+            Control::Settings(groups) => {
+                groups.into_iter().for_each(|settings| self.configure(settings, now));
+            }
+            Control::Snapshot { zone, shard, default, groups } => {
+                if let (true, Some((_, hold))) =
+                    (zone == self.identity.zone, self.holds.get_mut(&shard))
+                    && let Some(shard) = hold.shard_mut()
+                {
+                    shard.snapshot(default, groups, now);
+                }
+            }
+            Control::Start { leg, dispatch, answer } => {
+                return self.for_leg(|shard| shard.answered(leg, dispatch, answer, now));
+            }
+            Control::Cancel(job) => {
+                let shards = self.holds.iter_mut();
+                return shards
+                    .filter_map(|(index, (id, hold))| {
+                        let actions = hold.shard_mut()?.cancelled(job, now);
+                        Some(own(*index, *id, actions))
+                    })
+                    .flatten()
+                    .collect();
+            }
+            Control::Drain(worker) => self.draining |= worker == self.identity.worker,
+            Control::SettingsWanted { .. } | Control::JobChanged(_) => {}
+        }
+        Vec::new()
+    }
+
+    fn ended(&mut self, leg: LegId, ending: Ending, now: Monotonic) -> Vec<Effect> {
+        if self.orphans.remove(&leg).is_some() {
+            return Vec::new();
+        }
+        self.for_leg(|shard| shard.ended(leg, ending, now))
+    }
+
+    fn tick(&mut self, now: Monotonic) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        if let Link::Up(fence) = &mut self.link
+            && fence.probe(now)
+        {
+            effects.push(Effect::Probe);
+        }
+        if self.rules.hold.announce <= now.since(self.ticked) {
+            self.ticked = now;
+            for (index, (id, hold)) in &mut self.holds {
+                let actions = hold.shard_mut().map(|shard| shard.tick(now));
+                effects.extend(own(*index, *id, actions.unwrap_or_default()));
+            }
+            let waiting: Vec<ShardIndex> =
+                self.shards().filter(|(_, s)| s.wants_settings()).map(|(index, _)| index).collect();
+            effects.extend(waiting.into_iter().map(|index| self.want_settings(index)));
+        }
+        effects.extend(self.give_up(now));
+        if self.announced.is_none_or(|last| self.rules.hold.announce <= now.since(last)) {
+            effects.push(self.announce(now));
+        }
+        effects.extend(self.claim(now));
+        effects
+    }
+
+    /// Shards that others should have, or all while draining.
+    fn give_up(&mut self, now: Monotonic) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        let (mut leaving, mut closing) = (Vec::new(), Vec::new());
+        for (index, (id, hold)) in &mut self.holds {
+            match hold {
+                Hold::Claiming => {}
+                Hold::Held(_) => {
+                    let (worker, live) = (&self.identity.worker, self.rules.hold.live);
+                    if self.draining || !self.members.should_own(worker, *index, now, live) {
+                        leaving.push(*index);
+                    }
+                }
+                Hold::Leaving(shard, since) => {
+                    let late = self.rules.hold.drain <= now.since(*since);
+                    if late {
+                        effects.extend(own(*index, *id, shard.drop_running()));
+                    }
+                    let idle = shard.is_idle() && !shard.is_haunted(now);
+                    if idle || (late && shard.running().is_empty()) {
+                        closing.push((*index, *id));
+                    }
+                }
+            }
+        }
+        for index in leaving {
+            if let Some((_, hold)) = self.holds.get_mut(&index) {
+                hold.leave(now);
+            }
+        }
+        for (index, id) in closing {
+            self.holds.remove(&index);
+            self.tried.insert(index, now);
+            // First the word, then the lock: the next owner knows that nothing is left.
+            effects.push(self.announce(now));
+            effects.push(Effect::Close(index, id));
+        }
+        effects
+    }
+
+    fn claim(&mut self, now: Monotonic) -> Vec<Effect> {
+        if self.draining || now < self.claim_after || self.standing(now) != Standing::Sure {
+            return Vec::new();
+        }
+        let (worker, hold) = (&self.identity.worker, &self.rules.hold);
+        let free = |index: &ShardIndex| {
+            !self.holds.contains_key(index)
+                && self.tried.get(index).is_none_or(|last| hold.retry <= now.since(*last))
+                && self.tried.get(index).is_none_or(|last| *last <= now)
+                && !self.orphans.values().any(|shard| shard == index)
+                && self.members.should_own(worker, *index, now, hold.live)
+        };
+        let wanted: Vec<ShardIndex> =
+            (0..self.identity.shards.get()).map(ShardIndex).filter(free).collect();
+        let claim = |index| {
+            self.last_claim += 1;
+            let id = ClaimId(self.last_claim);
+            self.holds.insert(index, (id, Hold::Claiming));
+            self.tried.insert(index, now);
+            Effect::Claim(index, id)
+        };
+        wanted.into_iter().map(claim).collect()
+    }
+
+    fn start(&mut self, now: Monotonic) -> Vec<Effect> {
+        if self.standing(now) != Standing::Sure {
+            return Vec::new();
+        }
+        let mut effects = Vec::new();
+        let used = self.running();
+        let mut room = self.identity.capacity.saturating_sub(used);
+        for (index, (id, hold)) in &mut self.holds {
+            let Hold::Held(shard) = hold else { continue };
+            let actions = shard.start(room, now);
+            room = room.saturating_sub(u32::try_from(actions.len()).unwrap_or(u32::MAX));
+            effects.extend(own(*index, *id, actions));
+        }
+        effects
+    }
+
+    fn running(&self) -> u32 {
+        let started: u32 = self.shards().map(|(_, shard)| shard.started()).sum();
+        started.saturating_add(u32::try_from(self.orphans.len()).unwrap_or(u32::MAX))
+    }
+
+    fn announce(&mut self, now: Monotonic) -> Effect {
+        self.announced = Some(now);
+        self.lost.retain(|_, until| now < *until);
+        let held = self.shards().map(|(index, _)| index);
+        let open = self.orphans.values().copied().chain(self.lost.keys().copied());
+        let shards: BTreeSet<ShardIndex> = held.chain(open).collect();
+        Effect::Broadcast(Control::Announce(Announcement {
+            worker: self.identity.worker.clone(),
+            zone: self.identity.zone.clone(),
+            shards: shards.into_iter().collect(),
+            capacity: self.identity.capacity,
+            running: self.running(),
+            draining: self.draining,
+            version: self.identity.version.clone(),
+        }))
+    }
+
+    fn want_settings(&self, shard: ShardIndex) -> Effect {
+        let (worker, zone) = (self.identity.worker.clone(), self.identity.zone.clone());
+        Effect::Broadcast(Control::SettingsWanted { worker, zone, shard })
+    }
+
+    fn configure(&mut self, settings: GroupSettings, now: Monotonic) {
+        let index = shard_of(&settings.group.key, self.identity.shards);
+        if settings.group.zone == self.identity.zone
+            && let Some((_, hold)) = self.holds.get_mut(&index)
+            && let Some(shard) = hold.shard_mut()
+        {
+            shard.configure(settings, now);
+        }
+    }
+
+    /// Asks every shard: a leg is held by one of them at most.
+    fn for_leg(&mut self, mut ask: impl FnMut(&mut Shard) -> Vec<Action>) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        for (index, (id, hold)) in &mut self.holds {
+            let actions = hold.shard_mut().map(&mut ask).unwrap_or_default();
+            effects.extend(own(*index, *id, actions));
+        }
+        effects
+    }
+}
+
+impl Hold {
+    fn shard(&self) -> Option<&Shard> {
+        match self {
+            Self::Claiming => None,
+            Self::Held(shard) | Self::Leaving(shard, _) => Some(shard),
+        }
+    }
+
+    fn shard_mut(&mut self) -> Option<&mut Shard> {
+        match self {
+            Self::Claiming => None,
+            Self::Held(shard) | Self::Leaving(shard, _) => Some(shard),
+        }
+    }
+
+    fn leave(&mut self, now: Monotonic) {
+        if let Self::Held(shard) = self {
+            *self = Self::Leaving(shard.clone(), now);
+        }
+    }
+}
+
+fn own(index: ShardIndex, id: ClaimId, actions: Vec<Action>) -> Vec<Effect> {
+    actions.into_iter().map(|action| Effect::Own(index, id, action)).collect()
+}
