@@ -15,6 +15,7 @@ const TABLE: [(&str, &[&str], &[&str]); 11] = [
     ("libs/remedy", &["model"], &["tokio", "serde", "prost", "tonic", "rustls"]),
     ("libs/engine", &["model"], &["tokio", "serde", "prost", "tonic", "rustls"]),
     ("libs/api", &["model"], &["rustls", "async-imap", "mail-send", "lapin"]),
+    ("libs/broker", &["model", "api"], &["tonic", "async-imap", "mail-send"]),
     ("libs/probe", &["model"], &["prost", "tonic", "lapin", "opentelemetry"]),
     ("libs/vault", &["model"], &["tokio", "serde", "prost", "tonic", "rustls"]),
     ("libs/telemetry", &["model"], &["prost", "async-imap", "mail-send", "lapin"]),

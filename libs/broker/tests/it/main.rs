@@ -1,0 +1,6 @@
+//! Every broker, held against one conformance suite.
+#![expect(clippy::unwrap_used, reason = "test code: a failure here is the failure of the test")]
+
+mod conformance;
+mod in_process;
+mod samples;

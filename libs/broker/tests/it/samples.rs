@@ -1,0 +1,174 @@
+//! Messages for the tests: small ones that can be told apart, and one of every kind.
+
+use std::fmt::Debug;
+use std::str::FromStr;
+use std::time::Duration;
+
+use mailfleet_model::fleet::{
+    Announcement, Control, Dispatch, GroupId, GroupKey, GroupLimits, GroupSettings, JobClass,
+    LegEnd, LegId, LegMessage, LegSummary, Live, LoginTag, MailboxTag, Outcome, Payload, Rate,
+    ReturnReason, Returned, ShardIndex, StartAnswer, StartRule, WorkerMessage, ZoneName,
+};
+use mailfleet_model::leg::{LoginOutcome, Submission};
+use mailfleet_model::{FaultCode, JobId, Leg, LegEvent, Retry, Step, StepKind, StepOutcome};
+use uuid::Uuid;
+
+pub(crate) fn name<T: FromStr<Err: Debug>>(text: &str) -> T {
+    text.parse().expect("a name")
+}
+
+pub(crate) fn zone() -> ZoneName {
+    name("default")
+}
+
+pub(crate) fn leg_id(number: u8) -> LegId {
+    LegId { job: JobId(Uuid::from_u128(u128::from(number))), index: number }
+}
+
+fn group(key: &str) -> GroupId {
+    GroupId { zone: zone(), key: GroupKey::new(key).expect("a key") }
+}
+
+/// A leg of a shard, told apart by its number.
+pub(crate) fn leg(shard: u16, number: u8) -> LegMessage {
+    LegMessage {
+        leg: leg_id(number),
+        dispatch: Dispatch(1),
+        start: StartRule::Free,
+        class: JobClass::Interactive,
+        kind: name("incoming"),
+        group: group("imap:192.0.2.1"),
+        shard: ShardIndex(shard),
+        pool: name("default"),
+        mailbox: MailboxTag([number; 32]),
+        login: LoginTag([number; 32]),
+        cap: Duration::from_secs(60),
+        live_to: None,
+        traceparent: None,
+        payload: Payload(vec![number; 3]),
+    }
+}
+
+/// A leg with every field set to something unusual.
+pub(crate) fn rich_leg() -> LegMessage {
+    LegMessage {
+        dispatch: Dispatch(u32::MAX),
+        start: StartRule::Ask,
+        class: JobClass::Sync,
+        kind: name("arrival.v2"),
+        group: group("imap:2001:db8::1"),
+        cap: Duration::from_micros(1_500_001),
+        live_to: Some(name("gateway-7")),
+        traceparent: Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".to_owned()),
+        payload: Payload((0..=255).collect()),
+        ..leg(1, 200)
+    }
+}
+
+/// News about a leg, told apart by its number.
+pub(crate) fn news(number: u8) -> WorkerMessage {
+    outcome(number, Outcome::MayStart)
+}
+
+fn outcome(number: u8, outcome: Outcome) -> WorkerMessage {
+    WorkerMessage { worker: name("worker-1"), leg: leg_id(number), dispatch: Dispatch(3), outcome }
+}
+
+/// News with every outcome, and every reason to return a leg.
+pub(crate) fn every_news() -> Vec<WorkerMessage> {
+    let summary = LegSummary {
+        code: Some(FaultCode::AuthInvalidCredentials),
+        retry: Some(Retry::ServerHint(Duration::from_secs(90))),
+        login: LoginOutcome::RefusedDefinitively,
+        submission: Submission::Unknown,
+    };
+    let healthy = LegSummary {
+        code: None,
+        retry: None,
+        login: LoginOutcome::Accepted,
+        submission: Submission::NotSent,
+    };
+    let report = Payload(b"a report".to_vec());
+    let ended = |summary| Outcome::Ended(LegEnd { summary, report: report.clone() });
+    let returned =
+        |reason| Outcome::Returned(Returned { reason, after: Duration::from_millis(1_234) });
+    let reasons = [
+        ReturnReason::Redelivered,
+        ReturnReason::Breaker,
+        ReturnReason::Paused,
+        ReturnReason::Rate,
+        ReturnReason::Busy,
+        ReturnReason::Refused,
+        ReturnReason::Unanswered,
+        ReturnReason::UnknownKind,
+        ReturnReason::Draining,
+        ReturnReason::Regroup(GroupKey::new("google").expect("a key")),
+    ];
+    let outcomes = [Outcome::MayStart, ended(summary), ended(healthy)];
+    (0..)
+        .zip(outcomes.into_iter().chain(reasons.map(returned)))
+        .map(|(n, o)| outcome(n, o))
+        .collect()
+}
+
+/// A control message, told apart by its number.
+pub(crate) fn control(number: u8) -> Control {
+    Control::JobChanged(leg_id(number).job)
+}
+
+/// Control messages of every kind.
+pub(crate) fn every_control() -> Vec<Control> {
+    let limits = |rate| GroupLimits {
+        concurrency: 10.try_into().expect("not zero"),
+        per_source: Some(3.try_into().expect("not zero")),
+        rate,
+    };
+    let rate = Rate { logins: 5.try_into().expect("not zero"), per: Duration::from_secs(60) };
+    let settings = GroupSettings {
+        group: group("google"),
+        limits: limits(Some(rate)),
+        paused: true,
+        version: 7,
+    };
+    let announcement = Announcement {
+        worker: name("worker-1"),
+        zone: zone(),
+        shards: vec![ShardIndex(0), ShardIndex(63)],
+        capacity: 2_000,
+        running: 17,
+        draining: true,
+        version: "0.1.0".to_owned(),
+    };
+    let start = |answer| Control::Start { leg: leg_id(9), dispatch: Dispatch(2), answer };
+    let (shard, default) = (ShardIndex(5), GroupLimits { per_source: None, ..limits(None) });
+    vec![
+        Control::Announce(announcement),
+        Control::Settings(vec![settings.clone()]),
+        Control::SettingsWanted { worker: name("worker-1"), zone: zone(), shard },
+        Control::Snapshot { zone: zone(), shard, default, groups: vec![settings] },
+        start(StartAnswer::Go),
+        start(StartAnswer::Drop),
+        Control::Cancel(leg_id(1).job),
+        control(2),
+        Control::Drain(name("worker-1")),
+    ]
+}
+
+/// A live event, told apart by the number of its leg.
+pub(crate) fn live(number: u8) -> Live {
+    let event = LegEvent::StepStarted { leg: Leg::Imap, kind: StepKind::Connect };
+    Live { leg: leg_id(number), event }
+}
+
+/// A live event with a whole step.
+pub(crate) fn rich_live() -> Live {
+    let step = Step {
+        kind: StepKind::Login,
+        outcome: StepOutcome::Failed,
+        started: Duration::from_millis(20),
+        elapsed: Duration::from_micros(1_234_567),
+        fault: Some(FaultCode::AuthInvalidCredentials),
+        detail: Some("PLAIN".to_owned()),
+    };
+    Live { leg: leg_id(4), event: LegEvent::StepFinished { leg: Leg::Smtp, step } }
+}
