@@ -8,6 +8,7 @@ mod imap_hostile;
 mod imap_login;
 mod imap_transcripts;
 mod pop3;
+mod real;
 mod replay;
 mod sasl;
 mod smtp;
