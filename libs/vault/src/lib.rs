@@ -21,6 +21,6 @@ mod tag;
 
 pub use binding::{Binding, Purpose};
 pub use error::Error;
-pub use key::{KeyId, KeyInfo};
+pub use key::{InvalidKeyId, KeyId, KeyInfo};
 pub use ring::{KeyRing, PublicRing};
 pub use sealed::Sealed;

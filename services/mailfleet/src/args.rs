@@ -8,6 +8,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use mailfleet_remedy::Language;
 
+use crate::keys::KeysCommand;
+
 const AFTER_HELP: &str = "\
 Examples:
   mailfleet demo                       see it at work, without any mail server
@@ -46,6 +48,11 @@ pub(crate) enum Command {
     Config {
         #[command(subcommand)]
         command: ConfigCommand,
+    },
+    /// Make, rotate and list the keys that seal stored credentials
+    Keys {
+        #[command(subcommand)]
+        command: KeysCommand,
     },
     /// Print a completion script for a shell
     #[command(

@@ -6,6 +6,7 @@ mod config;
 mod demo;
 mod exit;
 mod explain;
+mod keys;
 mod logs;
 mod nearest;
 mod output;
@@ -46,6 +47,7 @@ fn run(cli: &Cli) -> Result<Exit, Error> {
         Command::Faults(args) => explain::faults(args),
         Command::Serve(args) => on_runtime(serve::run(args, cli.verbose)),
         Command::Config { command } => config::command::run(command),
+        Command::Keys { command } => keys::run(command),
         Command::Completions { shell } => completions(*shell),
     }
 }

@@ -28,6 +28,8 @@ pub(crate) struct Settings {
     pub(crate) allow: Vec<IpNet>,
     /// PEM files with authorities.
     pub(crate) roots: Vec<PathBuf>,
+    /// File with the keys that seal stored credentials.
+    pub(crate) key_file: PathBuf,
     /// Source addresses of the default pool; none lets the system choose.
     pub(crate) egress: Vec<IpAddr>,
     /// OTLP collector, if any.
@@ -65,6 +67,7 @@ impl Settings {
             },
             allow: from.networks("targets.allow"),
             roots: from.paths("trust.roots"),
+            key_file: from.path("vault.key_file"),
             egress: from.egress(),
             otlp: from.url("telemetry.otlp"),
             logs: match from.text("telemetry.logs").as_deref() {
@@ -116,6 +119,11 @@ impl Values<'_> {
             Some(Value::Networks(networks)) => networks.clone(),
             _ => Vec::new(),
         }
+    }
+
+    fn path(&self, path: &str) -> PathBuf {
+        let value = self.0.get(path);
+        value.and_then(|v| if let Value::Path(p) = v { Some(p.clone()) } else { None }).expect(KIND)
     }
 
     fn paths(&self, path: &str) -> Vec<PathBuf> {

@@ -4,5 +4,6 @@
 
 mod check;
 mod command;
+mod keys;
 mod secrets;
 mod serve;
