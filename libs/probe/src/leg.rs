@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use futures::FutureExt;
+use futures::future::BoxFuture;
 use mailfleet_model::leg::{LegPlan, LegSpec};
 use mailfleet_model::{
     Fault, FaultCode, LegObserver, LegReport, Protocol, Security, StepKind, Suggestion,
@@ -147,17 +148,26 @@ pub async fn run_leg(probe: &Probe, task: LegTask) -> LegReport {
 }
 
 async fn run_protocol(scope: &mut Scope<'_>) -> Result<(), Stop> {
+    // On the heap, so that a leg holds the memory of its own protocol only.
     match (&scope.spec.plan, scope.spec.endpoint.protocol) {
-        (LegPlan::Arrival(plan), _) => arrival::run(scope, plan).await,
-        (LegPlan::Outgoing(plan), _) => smtp::run(scope, plan).await,
-        (LegPlan::Incoming(plan), Protocol::Pop3) => pop3::run(scope, *plan).await,
-        (LegPlan::Incoming(plan), Protocol::Imap | Protocol::Smtp) => imap::run(scope, *plan).await,
+        (LegPlan::Arrival(plan), _) => Box::pin(arrival::run(scope, plan)).await,
+        (LegPlan::Outgoing(plan), _) => Box::pin(smtp::run(scope, plan)).await,
+        (LegPlan::Incoming(plan), Protocol::Pop3) => Box::pin(pop3::run(scope, *plan)).await,
+        (LegPlan::Incoming(plan), Protocol::Imap | Protocol::Smtp) => {
+            Box::pin(imap::run(scope, *plan)).await
+        }
     }
 }
 
 impl Scope<'_> {
     /// Resolves, connects and, for implicit TLS, shakes hands.
-    pub(crate) async fn open(&mut self) -> Result<(MailStream, Route), Stop> {
+    ///
+    /// On the heap: what connecting needs is given back before the dialogue begins.
+    pub(crate) fn open(&mut self) -> BoxFuture<'_, Result<(MailStream, Route), Stop>> {
+        Box::pin(self.resolve_and_connect())
+    }
+
+    async fn resolve_and_connect(&mut self) -> Result<(MailStream, Route), Stop> {
         let addresses = self.resolve().await?;
         let (stream, route) = self.connect(&addresses).await?;
         match self.spec.endpoint.security {
@@ -206,11 +216,15 @@ impl Scope<'_> {
     }
 
     /// Shakes hands on a connected socket, for implicit TLS and after STARTTLS alike.
-    pub(crate) async fn secure(
+    pub(crate) fn secure(
         &mut self,
         stream: TcpStream,
         route: Route,
-    ) -> Result<MailStream, Stop> {
+    ) -> BoxFuture<'_, Result<MailStream, Stop>> {
+        Box::pin(self.shake_hands(stream, route))
+    }
+
+    async fn shake_hands(&mut self, stream: TcpStream, route: Route) -> Result<MailStream, Stop> {
         let Self { probe, spec, recorder, .. } = self;
         let leg = recorder.leg();
         let limit =
@@ -234,7 +248,8 @@ impl Scope<'_> {
                     Err(Trouble { faults, suggestions })
                 }
                 Handshake::Failed(failure) => {
-                    let explained = tls::explain(failure, &spec.endpoint, leg, route, budget).await;
+                    let explain = tls::explain(failure, &spec.endpoint, leg, route, budget);
+                    let explained = Box::pin(explain).await;
                     facts = explained.facts;
                     Err(Trouble { faults: explained.faults, suggestions: explained.suggestions })
                 }

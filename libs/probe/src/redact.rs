@@ -3,9 +3,12 @@
 //! Servers echo what they were sent: some quote the AUTH line in their refusal. Every
 //! text from a server goes through here before it becomes evidence or detail.
 
+use std::borrow::Cow;
+
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use mailfleet_model::{Fault, Login};
+use memchr::memmem;
 use zeroize::Zeroizing;
 
 /// Longest server text that is kept, in characters.
@@ -71,13 +74,27 @@ impl Redactor {
     /// Masks secrets and long tokens, strips controls, and cuts to `limit` characters.
     #[must_use]
     pub fn clean(&self, text: &str, limit: usize) -> String {
-        // Twice: a control that becomes a space can complete a secret that holds spaces.
-        let clean = self.mask_all(&strip_controls(&self.mask_all(text)));
+        let masked = self.mask_all(text);
+        let mut clean = strip_controls(&masked);
+        // Again: a control that becomes a space can complete a secret that holds spaces.
+        if clean != *masked
+            && let Cow::Owned(again) = self.mask_all(&clean)
+        {
+            clean = again;
+        }
         clip(&clean, limit)
     }
 
-    fn mask_all(&self, text: &str) -> String {
-        self.forms.iter().fold(text.to_owned(), |text, form| mask(&text, form))
+    /// Masks every form that occurs. Most texts are shorter than most forms, and a form
+    /// that does not occur costs one search and no copy.
+    fn mask_all<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        let mut masked = Cow::Borrowed(text);
+        for form in &self.forms {
+            if memmem::find(masked.as_bytes(), form.as_bytes()).is_some() {
+                masked = Cow::Owned(mask(&masked, form));
+            }
+        }
+        masked
     }
 
     /// Cleans everything in a fault that a server may have written.

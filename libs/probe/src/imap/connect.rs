@@ -47,7 +47,7 @@ pub(crate) struct LoggedIn {
 /// [`Stop`] with the fault recorded.
 pub(crate) async fn log_in(scope: &mut Scope<'_>) -> Result<LoggedIn, Stop> {
     // Boxed: each part of the way is large, and only one of them is alive at a time.
-    let (stream, route) = Box::pin(scope.open()).await?;
+    let (stream, route) = scope.open().await?;
     let mut judge = Judge::new(scope);
     let (mut wire, greeting) = Box::pin(greet(scope, stream, &judge, route)).await?;
     judge.hear(&greeting, &[]);
