@@ -6,14 +6,19 @@
 use std::path::PathBuf;
 use std::{env, fs};
 
-const FILES: [&str; 6] = [
+const FILES: [&str; 8] = [
     "mailfleet/v1/fault.proto",
+    "mailfleet/v1/job.proto",
+    "mailfleet/v1/job_service.proto",
     "mailfleet/v1/leg.proto",
     "mailfleet/v1/mailbox.proto",
     "mailfleet/v1/report.proto",
     "mailfleet/v1/step.proto",
     "mailfleet/v1/validation_service.proto",
 ];
+
+/// What only gateways and workers exchange. Reflection does not serve it: it is no public API.
+const QUEUE_FILES: [&str; 1] = ["mailfleet/queue/v1/order.proto"];
 
 /// Has a hand-written `Debug` that prints no secret, and so has its oneof (`src/redact.rs`).
 const SECRET: &str = ".mailfleet.v1.Login";
@@ -27,6 +32,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let out = PathBuf::from(env::var("OUT_DIR")?);
     fs::write(out.join("descriptors.bin"), compiler.encode_file_descriptor_set())?;
+    compiler.open_files(QUEUE_FILES)?;
+    fs::write(out.join("all_descriptors.bin"), compiler.encode_file_descriptor_set())?;
     tonic_prost_build::configure()
         .skip_debug([SECRET])
         .emit_rerun_if_changed(false)

@@ -5,6 +5,7 @@
 
 use mailfleet_model::endpoint::{Protocol, Security};
 use mailfleet_model::fault::{Actor, Confidence, Phase, Severity};
+use mailfleet_model::fleet::{JobClass, JobState, LegState};
 use mailfleet_model::leg::{FolderRole, LoginOutcome, Submission};
 use mailfleet_model::step::{StepKind, StepOutcome};
 use mailfleet_model::suggestion::{SuggestionProof, SuggestionReason};
@@ -70,6 +71,8 @@ mirror!(Severity, v1::fault::Severity { Warning, Blocking });
 mirror!(Confidence, v1::fault::Confidence { Ambiguous, Likely, Certain });
 mirror!(Actor, v1::fault::Actor { User, MailAdmin, NetAdmin, Us });
 mirror!(StepOutcome, v1::step::Outcome { Ok, Warning, Failed, Skipped, Cancelled });
+mirror!(JobState, v1::job::State { Open, Done, Cancelled });
+mirror!(JobClass, v1::job::Class { Interactive, Revalidation, Sync });
 mirror!(SuggestionProof, v1::suggested_setting::Proof { Probed, Certificate, Published, Input });
 
 mirror!(
@@ -108,6 +111,11 @@ mirror!(
         Arrival,
         Cleanup,
     }
+);
+
+mirror!(
+    LegState,
+    v1::job_leg::State { Blocked, Ready, Released, Published, Snoozed, Done, Cancelled, Skipped }
 );
 
 mirror!(
@@ -212,6 +220,9 @@ mod tests {
         check::<SuggestionProof>(v1::suggested_setting::Proof::as_str_name);
         check::<FolderRole>(v1::arrival::FolderRole::as_str_name);
         check::<FactKind>(v1::fact::Kind::as_str_name);
+        check::<JobState>(v1::job::State::as_str_name);
+        check::<JobClass>(v1::job::Class::as_str_name);
+        check::<LegState>(v1::job_leg::State::as_str_name);
     }
 
     #[test]

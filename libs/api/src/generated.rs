@@ -12,6 +12,14 @@ pub mod v1 {
     include!(concat!(env!("OUT_DIR"), "/mailfleet.v1.rs"));
 }
 
+/// The messages of the package `mailfleet.queue.v1`, which stay inside this crate.
+pub(crate) mod queue {
+    #[expect(unreachable_pub, reason = "the generator knows one visibility")]
+    pub(crate) mod v1 {
+        include!(concat!(env!("OUT_DIR"), "/mailfleet.queue.v1.rs"));
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
@@ -20,8 +28,10 @@ mod tests {
 
     use super::*;
 
+    /// Everything, what travels over the broker included.
     fn pool() -> DescriptorPool {
-        DescriptorPool::decode(FILE_DESCRIPTOR_SET).expect("a descriptor set")
+        let everything = include_bytes!(concat!(env!("OUT_DIR"), "/all_descriptors.bin"));
+        DescriptorPool::decode(everything.as_slice()).expect("a descriptor set")
     }
 
     fn is_ours(file: &FileDescriptor) -> bool {
@@ -84,6 +94,13 @@ mod tests {
             assert!(!comment.trim().is_empty(), "{name} has no comment");
             assert!(comment.trim().ends_with(['.', ':']), "{name} is no sentence: {comment}");
         }
+    }
+
+    #[test]
+    fn reflection_serves_the_public_api_only() {
+        let public = DescriptorPool::decode(FILE_DESCRIPTOR_SET).expect("a descriptor set");
+        assert!(public.get_message_by_name("mailfleet.v1.Report").is_some());
+        assert!(public.all_messages().all(|m| !m.full_name().starts_with("mailfleet.queue")));
     }
 
     #[test]

@@ -27,6 +27,14 @@ impl Document for v1::ValidateResponse {
     const NAME: &'static str = "mailfleet.v1.ValidateResponse";
 }
 
+impl Document for v1::Job {
+    const NAME: &'static str = "mailfleet.v1.Job";
+}
+
+impl Document for v1::ExplainJobResponse {
+    const NAME: &'static str = "mailfleet.v1.ExplainJobResponse";
+}
+
 /// Writes the message as canonical protobuf-JSON on one line, without the line's end.
 #[must_use]
 pub fn to_json<M: Document>(message: &M) -> String {

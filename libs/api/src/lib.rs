@@ -6,6 +6,8 @@
 //!
 //! * [`v1`]: the generated messages, client and server of `mailfleet.v1`.
 //! * [`request`]: a `ValidateRequest` becomes a checked [`mailfleet_model::Validation`].
+//! * [`job`]: jobs of the store become `Job`s, and lists their filters.
+//! * [`order`]: what stands in the store's and the broker's payloads, both ways.
 //! * [`report`] and [`event`]: reports and live events, both ways.
 //! * [`json`]: canonical protobuf-JSON, one document a line.
 
@@ -16,8 +18,10 @@ pub mod event;
 mod evidence;
 mod fault;
 mod generated;
+pub mod job;
 pub mod json;
 mod leg;
+pub mod order;
 mod redact;
 pub mod report;
 pub mod request;
