@@ -17,7 +17,8 @@ Runs the checks, prints how long each took, and exits with 0 only if all of them
   --list         print the steps with their groups, and run nothing
   --help         print this text
 
-Missing Debian packages and cargo-nextest are installed first (as root).
+Missing Debian packages are installed first (as root). The tests run under cargo-nextest where
+it is installed, and under cargo test otherwise.
 Real mail servers run privately on 127.0.0.x while the tests run, and are stopped afterwards.
 
 Environment:
@@ -183,20 +184,14 @@ apt_install() {
     fi
 }
 
-# Without cargo-nextest the same tests run under `cargo test`, only less readably.
-install_nextest() {
-    if cargo nextest --version 2>/dev/null | head -n 1; then
-        return
-    fi
-    cargo install --locked --quiet cargo-nextest ||
-        loud "cargo-nextest cannot be installed here: the tests will run under plain cargo test"
-}
-
+# Both runners run the same tests. Nextest gives each a process and ends those that hang; it
+# is not installed here, since building it takes longer than all the tests.
 run_tests() {
     if cargo nextest --version >/dev/null 2>&1; then
+        loud "test runner: $(cargo nextest --version | head -n 1)"
         cargo nextest run --workspace --locked --no-fail-fast
     else
-        loud "cargo-nextest is missing: running plain cargo test"
+        loud "test runner: plain cargo test (faster and stricter: cargo install --locked cargo-nextest)"
         cargo test --workspace --locked --no-fail-fast --lib --bins --tests
     fi
 }
@@ -225,7 +220,6 @@ fi
 
 # The steps: groups, title, command. A `must` that fails ends the run; a `step` lets the others run.
 must lab,unit "Debian packages" install_packages
-must unit "cargo-nextest" install_nextest
 step lint "Formatting" cargo fmt --all --check
 step lint "Clippy" cargo clippy --workspace --all-targets --locked -- -D warnings
 step deny "Dependencies" check_dependencies
