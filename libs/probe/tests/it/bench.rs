@@ -57,6 +57,11 @@ impl Bench {
         Self::new(Protocol::Pop3, port, security, LegPlan::Incoming(plan))
     }
 
+    /// An incoming leg over IMAP.
+    pub(crate) fn imap(port: u16, security: Security, plan: IncomingPlan) -> Self {
+        Self::new(Protocol::Imap, port, security, LegPlan::Incoming(plan))
+    }
+
     fn new(protocol: Protocol, port: u16, security: Security, plan: LegPlan) -> Self {
         let host: Host = HOST.parse().expect("a host");
         let here = vec![IpAddr::V4(Ipv4Addr::LOCALHOST)];

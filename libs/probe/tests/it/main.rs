@@ -2,6 +2,7 @@
 
 mod arrival;
 mod bench;
+mod hostile;
 mod imap;
 mod imap_bench;
 mod imap_hostile;
