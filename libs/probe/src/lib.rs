@@ -9,6 +9,8 @@
 pub mod classify;
 pub mod companion;
 pub mod dial;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod leg;
 pub mod limits;
 pub mod lines;

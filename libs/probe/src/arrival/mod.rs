@@ -6,6 +6,8 @@
 //! that carry the token; what it cannot move it leaves, and says where.
 
 mod findings;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod header;
 mod imap;
 mod pop3;

@@ -11,6 +11,8 @@ mod connect;
 mod explain;
 mod folders;
 mod frame;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod guard;
 mod login;
 mod session;

@@ -86,7 +86,7 @@ impl Session {
 }
 
 /// `number id`; `None` for a line that is something else.
-fn entry(line: &[u8]) -> Option<(u32, String)> {
+pub(super) fn entry(line: &[u8]) -> Option<(u32, String)> {
     let line = std::str::from_utf8(line).ok()?;
     let (number, id) = line.trim().split_once(' ')?;
     let id = id.trim();

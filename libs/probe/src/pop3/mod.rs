@@ -3,6 +3,8 @@
 //! RFC 1939, RFC 2449 (CAPA), RFC 2595 (STLS), RFC 5034 (AUTH). Nothing is pipelined.
 
 mod capability;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod login;
 mod mailbox;
 mod session;

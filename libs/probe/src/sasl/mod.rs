@@ -6,6 +6,8 @@
 //! section 6.2.2, POP3 RFC 5034.
 
 mod exchange;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod mechanism;
 mod scram;
 

@@ -7,6 +7,8 @@
 
 mod capability;
 mod envelope;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod login;
 pub(crate) mod message;
 mod session;

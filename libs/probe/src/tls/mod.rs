@@ -15,6 +15,8 @@ mod chain;
 mod dialogue;
 mod explain;
 mod failure;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod handshake;
 mod hello;
 mod inspect;

@@ -8,7 +8,7 @@
 //! RFC 6101 (SSL 3).
 
 mod offer;
-mod reply;
+pub(super) mod reply;
 mod suites;
 
 use std::fmt;

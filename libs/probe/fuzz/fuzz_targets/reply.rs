@@ -1,0 +1,4 @@
+//! Feeds the target `reply` of `mailfleet_probe::fuzz`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| mailfleet_probe::fuzz::target("reply")(bytes));
