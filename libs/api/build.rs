@@ -18,7 +18,13 @@ const FILES: [&str; 8] = [
 ];
 
 /// What only gateways and workers exchange. Reflection does not serve it: it is no public API.
-const QUEUE_FILES: [&str; 1] = ["mailfleet/queue/v1/order.proto"];
+const QUEUE_FILES: [&str; 5] = [
+    "mailfleet/queue/v1/control.proto",
+    "mailfleet/queue/v1/leg.proto",
+    "mailfleet/queue/v1/live.proto",
+    "mailfleet/queue/v1/news.proto",
+    "mailfleet/queue/v1/order.proto",
+];
 
 /// Has a hand-written `Debug` that prints no secret, and so has its oneof (`src/redact.rs`).
 const SECRET: &str = ".mailfleet.v1.Login";

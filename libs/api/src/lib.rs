@@ -9,6 +9,7 @@
 //! * [`job`]: jobs of the store become `Job`s, and lists their filters.
 //! * [`order`]: what stands in the store's and the broker's payloads, both ways.
 //! * [`report`] and [`event`]: reports and live events, both ways.
+//! * [`queue`]: what travels over the broker, to bytes and back.
 //! * [`json`]: canonical protobuf-JSON, one document a line.
 
 mod code;
@@ -22,6 +23,7 @@ pub mod job;
 pub mod json;
 mod leg;
 pub mod order;
+pub mod queue;
 mod redact;
 pub mod report;
 pub mod request;

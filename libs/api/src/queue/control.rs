@@ -1,0 +1,164 @@
+//! Control messages.
+
+use std::num::NonZeroU32;
+
+use mailfleet_model::fleet::{
+    Announcement, Control, Dispatch, GroupLimits, GroupSettings, Rate, StartAnswer,
+};
+use prost::Message;
+
+use super::{
+    Read, Unreadable, VERSION, decode, group, job, leg_id, name, shard, to_group, to_job, to_leg_id,
+};
+use crate::generated::queue::v1 as wire;
+use crate::when;
+use wire::control::Kind;
+
+/// Longest version of a program, in bytes.
+const MAX_VERSION: usize = 64;
+
+/// A control message, to bytes.
+#[must_use]
+pub fn control_to_bytes(control: &Control) -> Vec<u8> {
+    let kind = match control {
+        Control::Announce(news) => Kind::Announcement(announcement(news)),
+        Control::Settings(groups) => Kind::Settings(wire::Settings { groups: settings(groups) }),
+        Control::SettingsWanted { worker, zone, shard } => {
+            Kind::SettingsWanted(wire::SettingsWanted {
+                worker: worker.to_string(),
+                zone: zone.to_string(),
+                shard: u32::from(shard.0),
+            })
+        }
+        Control::Snapshot { zone, shard, default, groups } => Kind::Snapshot(wire::Snapshot {
+            zone: zone.to_string(),
+            shard: u32::from(shard.0),
+            default_limits: Some(limits(*default)),
+            groups: settings(groups),
+        }),
+        Control::Start { leg, dispatch, answer } => Kind::Start(wire::StartAnswer {
+            leg: Some(leg_id(*leg)),
+            dispatch: dispatch.0,
+            answer: match answer {
+                StartAnswer::Go => wire::start_answer::Answer::Go,
+                StartAnswer::Drop => wire::start_answer::Answer::Drop,
+            }
+            .into(),
+        }),
+        Control::Cancel(id) => Kind::CancelledJob(job(*id)),
+        Control::JobChanged(id) => Kind::ChangedJob(job(*id)),
+        Control::Drain(worker) => Kind::DrainWorker(worker.to_string()),
+    };
+    wire::Control { version: VERSION, kind: Some(kind) }.encode_to_vec()
+}
+
+/// A control message, from bytes.
+pub fn control_from_bytes(bytes: &[u8]) -> Result<Read<Control>, Unreadable> {
+    let control: wire::Control = decode(bytes)?;
+    let Some(kind) = control.kind.filter(|_| control.version <= VERSION) else {
+        return Ok(Read::UnknownKind);
+    };
+    Ok(Read::Known(match kind {
+        Kind::Announcement(news) => Control::Announce(to_announcement(news)?),
+        Kind::Settings(settings) => Control::Settings(to_settings(settings.groups)?),
+        Kind::SettingsWanted(wanted) => Control::SettingsWanted {
+            worker: name(&wanted.worker, "the worker's name")?,
+            zone: name(&wanted.zone, "the zone's name")?,
+            shard: shard(wanted.shard)?,
+        },
+        Kind::Snapshot(snapshot) => Control::Snapshot {
+            zone: name(&snapshot.zone, "the zone's name")?,
+            shard: shard(snapshot.shard)?,
+            default: to_limits(snapshot.default_limits)?,
+            groups: to_settings(snapshot.groups)?,
+        },
+        Kind::Start(start) => {
+            let answer = match wire::start_answer::Answer::try_from(start.answer) {
+                Ok(wire::start_answer::Answer::Go) => StartAnswer::Go,
+                Ok(wire::start_answer::Answer::Drop) => StartAnswer::Drop,
+                Ok(wire::start_answer::Answer::Unspecified) | Err(_) => {
+                    return Ok(Read::UnknownKind);
+                }
+            };
+            let (leg, dispatch) = (to_leg_id(start.leg)?, Dispatch(start.dispatch));
+            Control::Start { leg, dispatch, answer }
+        }
+        Kind::CancelledJob(id) => Control::Cancel(to_job(&id)?),
+        Kind::ChangedJob(id) => Control::JobChanged(to_job(&id)?),
+        Kind::DrainWorker(worker) => Control::Drain(name(&worker, "the worker's name")?),
+    }))
+}
+
+fn announcement(news: &Announcement) -> wire::Announcement {
+    wire::Announcement {
+        worker: news.worker.to_string(),
+        zone: news.zone.to_string(),
+        shards: news.shards.iter().map(|shard| u32::from(shard.0)).collect(),
+        capacity: news.capacity,
+        running: news.running,
+        draining: news.draining,
+        version: news.version.clone(),
+    }
+}
+
+fn to_announcement(news: wire::Announcement) -> Result<Announcement, Unreadable> {
+    let good =
+        news.version.len() <= MAX_VERSION && news.version.bytes().all(|b| b.is_ascii_graphic());
+    if !good {
+        return Err(Unreadable { what: "the program's version" });
+    }
+    Ok(Announcement {
+        worker: name(&news.worker, "the worker's name")?,
+        zone: name(&news.zone, "the zone's name")?,
+        shards: news.shards.into_iter().map(shard).collect::<Result<_, _>>()?,
+        capacity: news.capacity,
+        running: news.running,
+        draining: news.draining,
+        version: news.version,
+    })
+}
+
+fn limits(limits: GroupLimits) -> wire::GroupLimits {
+    wire::GroupLimits {
+        concurrency: limits.concurrency.get(),
+        per_source: limits.per_source.map_or(0, NonZeroU32::get),
+        rate_logins: limits.rate.map_or(0, |rate| rate.logins.get()),
+        rate_period: limits.rate.map(|rate| when::duration(rate.per)),
+    }
+}
+
+fn to_limits(limits: Option<wire::GroupLimits>) -> Result<GroupLimits, Unreadable> {
+    let limits = limits.ok_or(Unreadable { what: "it names no limits" })?;
+    let concurrency = NonZeroU32::new(limits.concurrency);
+    let rate = NonZeroU32::new(limits.rate_logins).map(|logins| {
+        let per = limits.rate_period.and_then(when::to_duration);
+        per.map(|per| Rate { logins, per }).ok_or(Unreadable { what: "the period of a rate" })
+    });
+    Ok(GroupLimits {
+        concurrency: concurrency.ok_or(Unreadable { what: "the concurrency" })?,
+        per_source: NonZeroU32::new(limits.per_source),
+        rate: rate.transpose()?,
+    })
+}
+
+fn settings(groups: &[GroupSettings]) -> Vec<wire::GroupSettings> {
+    let one = |settings: &GroupSettings| wire::GroupSettings {
+        group: Some(group(&settings.group)),
+        limits: Some(limits(settings.limits)),
+        paused: settings.paused,
+        version: settings.version,
+    };
+    groups.iter().map(one).collect()
+}
+
+fn to_settings(groups: Vec<wire::GroupSettings>) -> Result<Vec<GroupSettings>, Unreadable> {
+    let one = |settings: wire::GroupSettings| {
+        Ok(GroupSettings {
+            group: to_group(settings.group)?,
+            limits: to_limits(settings.limits)?,
+            paused: settings.paused,
+            version: settings.version,
+        })
+    };
+    groups.into_iter().map(one).collect()
+}
