@@ -32,7 +32,7 @@ TEXT
 # The servers that the tests talk to, and what deploy/lab needs to run them.
 PACKAGES=(
     dovecot-imapd dovecot-pop3d dovecot-lmtpd dovecot-submissiond dovecot-auth-lua postfix
-    debootstrap openssl python3 procps time util-linux ca-certificates
+    rabbitmq-server debootstrap openssl python3 procps time util-linux ca-certificates
 )
 
 ONLY=""
@@ -168,7 +168,7 @@ install_packages() {
         apt_install "${missing[@]}"
     }
     if command -v systemctl >/dev/null; then
-        systemctl --quiet disable dovecot.service postfix.service 2>/dev/null || true
+        systemctl --quiet disable dovecot.service postfix.service rabbitmq-server.service 2>/dev/null || true
     fi
 }
 

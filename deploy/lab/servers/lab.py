@@ -16,8 +16,9 @@ from pathlib import Path
 
 CONF = Path(__file__).resolve().parent.parent / "conf"
 
-# Longest wait for a server to answer, in seconds. They need 0.1 s to 0.5 s; a busy machine more.
-READY_SECONDS = 20
+# Longest wait for a server to answer, in seconds. Mail servers need 0.1 s to 0.5 s, RabbitMQ 7 s; a
+# busy machine more.
+READY_SECONDS = 60
 
 # Longest wait for a process to end after SIGTERM, in seconds, before it is killed.
 STOP_SECONDS = 5
@@ -111,7 +112,7 @@ class Lab:
         path.write_text(text)
         path.chmod(mode)
 
-    def start(self, name, argv, log):
+    def start(self, name, argv, log, **environment):
         """Starts a server in a session of its own, its output going to `log`, and records it."""
         if not shutil.which(str(argv[0])):
             raise LabError(f"{name}: {argv[0]} is not installed (deploy/test.sh --only lab)")
@@ -122,7 +123,8 @@ class Lab:
                 stdout=output,
                 stderr=output,
                 start_new_session=True,
-                env={"PATH": os.environ["PATH"], "LANG": "C.UTF-8"},
+                env={"PATH": os.environ["PATH"], "LANG": "C.UTF-8"}
+                | {key: str(value) for key, value in environment.items()},
             )
         with open(self.root / "processes", "a") as table:
             started = (stat(process.pid) or (0, 0))[1]

@@ -7,10 +7,16 @@
 //! (`tests/it/conformance`).
 //!
 //! * [`InProcess`]: for one process that is gateway and worker at once.
+//! * [`RabbitMq`]: for gateways and workers that are processes of their own.
 
 mod in_process;
+mod rabbit;
 mod topology;
 
 pub use in_process::InProcessWorker;
 pub use in_process::{InProcess, InProcessClaim, InProcessGateway, InProcessLink, InProcessNews};
+pub use rabbit::{
+    InvalidUrl, RabbitClaim, RabbitConfig, RabbitGateway, RabbitLink, RabbitMq, RabbitNews,
+    RabbitWorker, Redriven,
+};
 pub use topology::Topology;

@@ -48,6 +48,12 @@ impl Topology {
         }
     }
 
+    /// Whether there is such a shard.
+    #[must_use]
+    pub fn has(&self, zone: &ZoneName, shard: ShardIndex) -> bool {
+        shard.0 < self.shards.get() && self.zones.contains(zone)
+    }
+
     /// Every shard of every zone.
     pub fn every_shard(&self) -> impl Iterator<Item = (&ZoneName, ShardIndex)> {
         let shards = self.shards.get();

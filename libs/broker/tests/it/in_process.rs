@@ -15,6 +15,8 @@ impl Broker for Here {
         Some(Self(InProcess::new(&conformance::topology())))
     }
 
+    async fn stop(self) {}
+
     async fn gateway(&self, name: &str) -> InProcessGateway {
         self.0.gateway(samples::name(name))
     }

@@ -3,4 +3,5 @@
 
 mod conformance;
 mod in_process;
+mod rabbit;
 mod samples;

@@ -20,7 +20,7 @@ use mailfleet_model::fleet::{
 use crate::samples;
 
 /// Longest that anything may take: what fails takes this long, what works does not.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// How long nothing must come before a test believes that nothing will. Too short a time
 /// could only let a fault pass, never fail a sound broker.
@@ -35,6 +35,9 @@ pub(crate) trait Broker: Sized {
 
     /// An empty broker with [`topology`]; `None` where there can be none, after saying why.
     async fn start() -> Option<Self>;
+
+    /// Removes what the test has left.
+    async fn stop(self);
 
     /// A gateway of that name.
     async fn gateway(&self, name: &str) -> Self::Gateway;
@@ -108,6 +111,7 @@ macro_rules! suite {
                 use $crate::conformance::{Broker, $module};
                 let Some(broker) = <$broker>::start().await else { return };
                 $module::$name(&broker).await;
+                broker.stop().await;
             })+
         }
     };

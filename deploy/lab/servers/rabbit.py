@@ -1,0 +1,64 @@
+"""RabbitMQ: one node with a port mapper and a cookie of its own, in AMQP with and without TLS."""
+
+import os
+import secrets
+
+ADDRESS = "127.0.0.1"
+
+# The scripts of Debian's package that do not switch to its user: everything lies in the lab.
+PROGRAMS = "/usr/lib/rabbitmq/bin"
+
+# Talks to the node as an operator does; the environment names which node.
+CTL = """#!/bin/sh
+# rabbitmqctl for this lab's node: {folder}/ctl status
+{exports}
+exec {programs}/rabbitmqctl --longnames "$@"
+"""
+
+
+def start(lab, tls):
+    """Writes the configuration, and starts the port mapper and the node."""
+    folder, log = lab.folder("rabbitmq", 0o700), lab.root / "rabbitmq/log"
+    amqp, amqps, mapper, between = (lab.port(ADDRESS) for _ in range(4))
+    user, password = "lab", secrets.token_hex(8)
+    lab.write("rabbitmq.conf", folder / "rabbitmq.conf", amqp=amqp, amqps=amqps, tls=tls)
+    with open(folder / "rabbitmq.conf", "a") as configuration:
+        configuration.write(f"default_user = {user}\ndefault_pass = {password}\n")
+    (folder / "plugins").write_text("[].\n")
+    variables = environment(folder, mapper, between)
+    exports = "\n".join(f"export {name}='{value}'" for name, value in variables.items())
+    ctl = folder / "ctl"
+    ctl.write_text(CTL.format(folder=folder, exports=exports, programs=PROGRAMS))
+    ctl.chmod(0o700)
+    lab.start("epmd", ["epmd", "-address", ADDRESS, "-port", mapper], log)
+    process = lab.start("rabbitmq", [f"{PROGRAMS}/rabbitmq-server"], log, **variables)
+    at = f"{user}:{password}@{ADDRESS}"
+    lab.facts["rabbitmq"] = {
+        "url": f"amqp://{at}:{amqp}/%2f",
+        "tls_url": f"amqps://{at}:{amqps}/%2f",
+        "ctl": str(ctl),
+    }
+    lab.serve("rabbitmq", amqp=f"{ADDRESS}:{amqp}", amqps=f"{ADDRESS}:{amqps}")
+    return process, [f"{ADDRESS}:{amqp}", f"{ADDRESS}:{amqps}"], log
+
+
+def environment(folder, mapper, between):
+    """What keeps the node in `folder`, and apart from any other on this machine."""
+    return {
+        "HOME": folder,
+        "LANG": "C.UTF-8",
+        "PATH": os.environ["PATH"],
+        "ERL_EPMD_ADDRESS": ADDRESS,
+        "ERL_EPMD_PORT": mapper,
+        "RABBITMQ_USE_LONGNAME": "true",
+        "RABBITMQ_NODENAME": f"lab{between}@{ADDRESS}",
+        "RABBITMQ_DIST_PORT": between,
+        "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-kernel inet_dist_use_interface {127,0,0,1}",
+        "RABBITMQ_CONFIG_FILE": folder / "rabbitmq.conf",
+        "RABBITMQ_CONF_ENV_FILE": folder / "none",
+        "RABBITMQ_ADVANCED_CONFIG_FILE": folder / "none.config",
+        "RABBITMQ_ENABLED_PLUGINS_FILE": folder / "plugins",
+        "RABBITMQ_MNESIA_BASE": folder / "mnesia",
+        "RABBITMQ_LOG_BASE": folder,
+        "RABBITMQ_PID_FILE": folder / "pid",
+    }

@@ -1,0 +1,81 @@
+//! The control exchange on RabbitMQ.
+//!
+//! What is sent goes over the publishing connection, so that the control connection never
+//! publishes: a broker with an alarm stops reading from those that do, acks included.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use mailfleet_api::queue::{Read, control_from_bytes, control_to_bytes};
+use mailfleet_model::fleet::{Control, ControlLink, QueueError, WorkerId};
+
+use super::Settings;
+use super::inbox::Inbox;
+use super::line::Line;
+use super::publish::{Care, Publication, Publisher};
+use super::topology::Names;
+use super::trouble::bounded;
+
+/// A link to the control exchange.
+pub struct RabbitLink {
+    inbox: Inbox,
+    publisher: Arc<Publisher>,
+    names: Names,
+    deadline: Duration,
+}
+
+impl RabbitLink {
+    pub(super) async fn join(
+        settings: &Settings,
+        line: &Line,
+        publisher: &Arc<Publisher>,
+        worker: Option<&WorkerId>,
+    ) -> Result<Self, QueueError> {
+        let joining = async {
+            let wire = line.wire().await?;
+            settings.names.declare_exchanges(&wire).await?;
+            let (everybody, tell) = (settings.names.control(), settings.names.tell());
+            let mut bindings = vec![(everybody.as_str(), "")];
+            bindings.extend(worker.map(|worker| (tell.as_str(), worker.as_str())));
+            let length = settings.topology.buffer_length.get();
+            Inbox::open(wire, "", length, &bindings).await
+        };
+        let inbox = bounded("join the control exchange", settings.deadline, joining).await?;
+        Ok(Self {
+            inbox,
+            publisher: Arc::clone(publisher),
+            names: settings.names.clone(),
+            deadline: settings.deadline,
+        })
+    }
+
+    async fn send(&self, exchange: &str, key: &str, control: &Control) -> Result<(), QueueError> {
+        let body = control_to_bytes(control);
+        let care = Care::BestEffort;
+        let publication = Publication { exchange, key, body: &body, traceparent: None, care };
+        let sent = self.publisher.publish(publication);
+        bounded("send a control message", self.deadline, sent).await
+    }
+}
+
+impl ControlLink for RabbitLink {
+    async fn broadcast(&self, control: &Control) -> Result<(), QueueError> {
+        self.send(&self.names.control(), "", control).await
+    }
+
+    async fn tell(&self, worker: &WorkerId, control: &Control) -> Result<(), QueueError> {
+        self.send(&self.names.tell(), worker.as_str(), control).await
+    }
+
+    async fn next(&self) -> Option<Control> {
+        loop {
+            let body = self.inbox.next().await?;
+            match control_from_bytes(&body) {
+                Ok(Read::Known(control)) => return Some(control),
+                // Somebody newer spoke: nothing may depend on this being heard.
+                Ok(Read::UnknownKind) => tracing::debug!("broker.control.unknown"),
+                Err(error) => tracing::warn!(why = error.what, "broker.control.unreadable"),
+            }
+        }
+    }
+}
