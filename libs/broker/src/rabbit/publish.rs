@@ -96,12 +96,12 @@ impl Publisher {
 
     /// Publishes, and waits until the broker has confirmed it. The caller bounds the wait.
     pub(super) async fn publish(&self, publication: Publication<'_>) -> Result<(), Trouble> {
-        let used = Used(Some(self.pool.get().await.map_err(pool_trouble)?));
-        let Confirming { channel, wire } = used.channel();
-        if wire.is_blocked() {
-            used.keep();
+        // The client would write nothing before the alarm ends, and keep what it is given.
+        if self.line.live().is_some_and(|wire| wire.is_blocked()) {
             return Err(Trouble::Blocked);
         }
+        let used = Used(Some(self.pool.get().await.map_err(pool_trouble)?));
+        let Confirming { channel, wire } = used.channel();
         let published = wire.within(async {
             let confirm = channel.basic_publish(
                 publication.exchange.into(),

@@ -89,6 +89,9 @@ impl Wire {
             () = self.ended.cancelled() => Err(Trouble::Ended),
             answer = tokio::time::timeout(self.patience, call) => match answer {
                 Ok(answer) => Ok(answer?),
+                // An alarm is an answer of a kind: the same connection goes on after it, and
+                // another one would be blocked as well.
+                Err(_) if self.is_blocked() => Err(Trouble::Deadline),
                 Err(_) => {
                     self.kill();
                     Err(Trouble::Deadline)
