@@ -83,7 +83,10 @@ impl Error {
             Self::Request(text) => format!("error: {text}\n"),
             Self::Interrupted => "interrupted\n".to_owned(),
             Self::Own(error) => {
-                let causes: Vec<String> = error.chain().skip(1).map(ToString::to_string).collect();
+                let mut causes: Vec<String> =
+                    error.chain().skip(1).map(ToString::to_string).collect();
+                // Libraries that wrap their own errors say the same twice.
+                causes.dedup();
                 let because = if causes.is_empty() { "" } else { ": " };
                 format!("error: {error}{because}{}\n", causes.join(": "))
             }

@@ -68,7 +68,8 @@ fn arrival(report: &Report, language: Language) -> String {
             format!("nobody: the test mail was in {folder} after {}", span::brief(after))
         }
         (Some(((folder, _), after)), Language::Japanese) => {
-            format!("対応は不要です。テストメールは{}で{folder}に届きました。", span::brief(after))
+            let seconds = after.as_secs_f32();
+            format!("対応は不要です。テストメールは{seconds:.1}秒で{folder}に届きました。")
         }
         (None, Language::English) => "nobody".to_owned(),
         (None, Language::Japanese) => "対応は不要です。".to_owned(),

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use mailfleet_model::suggestion::Suggestion;
 use mailfleet_model::{Actor, Evidence, Fault, Leg, Report, SentCopy, Verdict};
-use mailfleet_remedy::{Facts, Language, Placeholder, remedy, support_block, wording};
+use mailfleet_remedy::{Facts, Language, Placeholder, remark, remedy, support_block, wording};
 
 use super::words::{self, Word, word};
 use super::{BOLD, CODE, DIM, page, paint, severity_style, steps, verdict_style, wrap};
@@ -158,7 +158,8 @@ impl Teller<'_> {
             let tried = format!("{} {} ({took})", attempt.address, attempt.outcome);
             self.labelled(Word::Tried, &tried, &mut text);
         }
-        self.labelled(Word::Note, note.unwrap_or_default(), &mut text);
+        let note = remark(note.unwrap_or_default(), self.telling.language);
+        self.labelled(Word::Note, &note, &mut text);
         self.labelled(Word::MaybeAlso, &others.join(", "), &mut text);
         text
     }

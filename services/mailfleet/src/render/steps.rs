@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use mailfleet_model::{LegReport, Step};
-use mailfleet_remedy::{Language, wording};
+use mailfleet_remedy::{Language, remark, wording};
 
 use super::{BOLD, DIM, mark, paint, wrap};
 use crate::span;
@@ -30,7 +30,7 @@ pub(super) fn leg(leg: &LegReport, language: Language, width: usize) -> String {
     let room = width.saturating_sub(DETAIL);
     for (index, step) in leg.steps.iter().enumerate() {
         let (branch, below) = if index == last { ("└", " ") } else { ("├", "│") };
-        let mut details = wrap::lines(&detail(step), room).into_iter();
+        let mut details = wrap::lines(&detail(step, language), room).into_iter();
         let first = details.next().unwrap_or_default();
         let line = format!("  {} {}  {}", paint(DIM, branch), start(step, language), first);
         text.push_str(&format!("{}\n", line.trim_end()));
@@ -61,7 +61,8 @@ fn about(leg: &LegReport) -> String {
 
 /// One step on one line, whatever it has to tell.
 pub(super) fn line(step: &Step, language: Language, width: usize) -> String {
-    let first = wrap::lines(&detail(step), width.saturating_sub(DETAIL)).into_iter().next();
+    let first =
+        wrap::lines(&detail(step, language), width.saturating_sub(DETAIL)).into_iter().next();
     let line = format!("{}  {}", start(step, language), first.unwrap_or_default());
     line.trim_end().to_owned()
 }
@@ -74,8 +75,9 @@ fn start(step: &Step, language: Language) -> String {
 }
 
 /// What was found, and the code of the fault.
-fn detail(step: &Step) -> String {
+fn detail(step: &Step, language: Language) -> String {
     let code = step.fault.map(|code| code.name().to_owned());
-    let parts: Vec<String> = [code, step.detail.clone()].into_iter().flatten().collect();
+    let found = step.detail.as_deref().map(|detail| remark(detail, language).into_owned());
+    let parts: Vec<String> = [code, found].into_iter().flatten().collect();
     parts.join("  ")
 }

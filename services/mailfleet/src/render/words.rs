@@ -108,7 +108,7 @@ pub(crate) fn reason(reason: SuggestionReason, language: Language) -> &'static s
 pub(crate) fn proof(proof: SuggestionProof, language: Language) -> &'static str {
     let (english, japanese) = match proof {
         SuggestionProof::Probed => {
-            ("tried, without the password", "接続して確認済み（パスワードは送っていません）")
+            ("tried, without the password", "接続して確認済み、パスワードは未送信")
         }
         SuggestionProof::Certificate => ("by the certificate", "証明書で確認済み"),
         SuggestionProof::Published => {
