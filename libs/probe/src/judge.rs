@@ -10,7 +10,7 @@ use std::sync::Arc;
 use mailfleet_model::leg::ServerSoftware;
 use mailfleet_model::{Confidence, Evidence, FactKind, Fault, FaultCode, Leg, Phase, Protocol};
 
-use crate::classify::{Refusal, ReplyPhase, Status, classify};
+use crate::classify::{CredentialKind, Refusal, ReplyPhase, Status, classify};
 use crate::leg::Scope;
 use crate::lines;
 use crate::opening::starttls_missing;
@@ -37,6 +37,7 @@ pub(crate) struct Judge {
     leg: Leg,
     protocol: Protocol,
     host: String,
+    credential: CredentialKind,
     redactor: Arc<Redactor>,
     provider: Option<&'static Provider>,
     software: Option<ServerSoftware>,
@@ -51,6 +52,7 @@ impl Judge {
             protocol: scope.spec.endpoint.protocol,
             provider: provider::provider_for(&host, None),
             host,
+            credential: CredentialKind::from(&*scope.spec.login.credential),
             redactor: scope.recorder.redactor(),
             software: None,
         }
@@ -99,6 +101,7 @@ impl Judge {
             phase,
             status,
             text: &text,
+            credential: self.credential,
             mechanism: about.mechanism,
             challenge: challenge.as_deref(),
             command: about.command,

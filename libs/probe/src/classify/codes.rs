@@ -76,19 +76,26 @@ pub(super) fn find_bracketed(text: &str) -> Option<String> {
 }
 
 /// Removes what a session may have left before the words: `*` and the status. A status
-/// is no word: `NO Mailbox is busy` says nothing about `no mailbox`.
+/// is no word: `NO Mailbox is busy` says nothing about `no mailbox`. Nor is a word a
+/// status: sessions hand over `no such user` and `Bad password` as they are, so only what
+/// stands there once and in capitals is taken for one.
 pub(super) fn without_status(text: &str) -> &str {
-    let mut rest = text.trim_start();
-    for _ in 0..2 {
-        let (word, after) = rest.split_once(' ').unwrap_or((rest, ""));
-        let is_status = ["*", "NO", "BAD", "BYE", "OK", "-ERR", "+ERR"]
-            .iter()
-            .any(|status| word.eq_ignore_ascii_case(status));
-        if is_status {
-            rest = after.trim_start();
-        }
+    let text = text.trim_start();
+    let text = text.strip_prefix("* ").unwrap_or(text).trim_start();
+    let (word, after) = text.split_once(' ').unwrap_or((text, ""));
+    match word {
+        "NO" | "BAD" | "BYE" | "OK" | "-ERR" | "+ERR" => after.trim_start(),
+        _ => text,
     }
-    rest
+}
+
+/// The words of an IMAP or POP3 reply: without the status, and without a leading code that
+/// has a tier of its own, since `[AUTH]` or `[UNAVAILABLE]` would be taken for words.
+pub(super) fn words_alone(text: &str) -> &str {
+    let text = without_status(text);
+    let (code, words) = reply::bracketed(text);
+    let is_known = code.is_some_and(|code| BRACKETED.iter().any(|(known, _)| code == *known));
+    if is_known { words } else { text }
 }
 
 /// Tier 3: the bracketed code.

@@ -18,7 +18,9 @@ mod table;
 mod wait;
 
 use mailfleet_model::leg::ServerSoftware;
-use mailfleet_model::{Confidence, Evidence, FactKind, Fault, FaultCode, Leg, Phase, Protocol};
+use mailfleet_model::{
+    Confidence, Credential, Evidence, FactKind, Fault, FaultCode, Leg, Phase, Protocol,
+};
 
 use crate::provider::Provider;
 use crate::reply::{self, EnhancedCode};
@@ -52,6 +54,20 @@ pub enum ReplyPhase {
     Other,
 }
 
+impl ReplyPhase {
+    /// Where in a report's terms this moment of the dialogue lies.
+    pub(crate) fn in_report(self) -> Phase {
+        match self {
+            Self::Greeting => Phase::Greeting,
+            Self::Capability => Phase::Capability,
+            Self::Starttls => Phase::Starttls,
+            Self::Auth => Phase::Auth,
+            Self::List | Self::Open | Self::Other => Phase::Mailbox,
+            Self::MailFrom | Self::RcptTo | Self::Data | Self::Body => Phase::Submit,
+        }
+    }
+}
+
 /// The kind of a negative reply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Status {
@@ -71,6 +87,24 @@ pub enum Status {
     Unrecognised,
 }
 
+/// What the leg proves its identity with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum CredentialKind {
+    /// A password, or an app password.
+    Password,
+    /// An OAuth 2.0 access token.
+    Token,
+}
+
+impl From<&Credential> for CredentialKind {
+    fn from(credential: &Credential) -> Self {
+        match credential {
+            Credential::Password(_) => Self::Password,
+            Credential::AccessToken(_) => Self::Token,
+        }
+    }
+}
+
 /// A negative reply, as the session saw it.
 #[derive(Debug, Clone, Copy)]
 pub struct Refusal<'a> {
@@ -86,7 +120,10 @@ pub struct Refusal<'a> {
     /// separated by `\n`. Codes in brackets, enhanced codes and even the reply code may
     /// still stand in it. At most [`reply::MAX_LOOKED_AT`] bytes are looked at.
     pub text: &'a str,
-    /// The SASL mechanism or login command in use, such as `PLAIN` or `USER/PASS`.
+    /// What the leg logs in with, or has logged in with.
+    pub credential: CredentialKind,
+    /// The SASL mechanism or login command in use, such as `PLAIN` or `USER/PASS`;
+    /// `None` outside the login.
     pub mechanism: Option<&'a str>,
     /// The error challenge of XOAUTH2 or OAUTHBEARER (RFC 7628 §3.2.2), decoded from base64.
     pub challenge: Option<&'a str>,
@@ -108,6 +145,7 @@ impl<'a> Refusal<'a> {
             phase,
             status,
             text,
+            credential: CredentialKind::Password,
             mechanism: None,
             challenge: None,
             command: None,
@@ -119,9 +157,10 @@ impl<'a> Refusal<'a> {
     /// Whether the credential was an access token and not a password.
     #[must_use]
     pub fn is_token(&self) -> bool {
-        self.mechanism.is_some_and(|mechanism| {
-            ["XOAUTH2", "OAUTHBEARER"].iter().any(|token| mechanism.eq_ignore_ascii_case(token))
-        })
+        self.credential == CredentialKind::Token
+            || self.mechanism.is_some_and(|mechanism| {
+                ["XOAUTH2", "OAUTHBEARER"].iter().any(|token| mechanism.eq_ignore_ascii_case(token))
+            })
     }
 
     /// Whether the mechanism keeps the password off the wire, and so needs the server to
@@ -172,7 +211,7 @@ pub fn classify(refusal: &Refusal<'_>) -> Fault {
     let finding = find(refusal, &read);
     let code = finding.code;
     let mut fault = Fault::new(code, refusal.leg)
-        .at(phase_of(refusal.phase))
+        .at(refusal.phase.in_report())
         .but_maybe(finding.confidence, fit::alternatives(refusal, finding));
     fault.evidence = evidence(refusal, text, &read);
     fit::actor_and_retry(refusal, &mut fault, &read.words);
@@ -203,7 +242,7 @@ fn read(refusal: &Refusal<'_>, text: &str) -> Read {
     let words = match refusal.protocol {
         Protocol::Smtp => fold::Folded::new(&reply::clean(&reply::without_codes(text))),
         Protocol::Imap | Protocol::Pop3 => {
-            fold::Folded::new(&reply::clean(codes::without_status(text)))
+            fold::Folded::new(&reply::clean(codes::words_alone(text)))
         }
     };
     Read { words, bracketed, enhanced }
@@ -237,20 +276,6 @@ fn evidence(refusal: &Refusal<'_>, text: &str, read: &Read) -> Evidence {
         evidence = evidence.with(FactKind::Provider, provider.name);
     }
     evidence
-}
-
-/// Where in the fault's terms a moment of the dialogue lies.
-fn phase_of(phase: ReplyPhase) -> Phase {
-    match phase {
-        ReplyPhase::Greeting => Phase::Greeting,
-        ReplyPhase::Capability => Phase::Capability,
-        ReplyPhase::Starttls => Phase::Starttls,
-        ReplyPhase::Auth => Phase::Auth,
-        ReplyPhase::List | ReplyPhase::Open | ReplyPhase::Other => Phase::Mailbox,
-        ReplyPhase::MailFrom | ReplyPhase::RcptTo | ReplyPhase::Data | ReplyPhase::Body => {
-            Phase::Submit
-        }
-    }
 }
 
 #[cfg(test)]

@@ -140,6 +140,18 @@ fn the_mechanism_decides_before_the_words() {
 }
 
 #[test]
+fn what_was_logged_in_with_still_counts_after_the_login() {
+    let text = "User is authenticated but not connected.";
+    let mut refusal = Refusal::new(Protocol::Imap, ReplyPhase::Open, Status::Bad, text);
+    assert_eq!(classify(&refusal).code, FaultCode::AuthenticatedNotConnected);
+    refusal.credential = CredentialKind::Token;
+    let fault = classify(&refusal);
+    assert_eq!(fault.code, FaultCode::OauthScopeMissing);
+    assert!(fault.alternatives.contains(&FaultCode::AuthenticatedNotConnected));
+    assert_eq!(fault.evidence.mechanism, None);
+}
+
+#[test]
 fn a_mechanism_that_needs_a_stored_secret_may_be_at_fault_itself() {
     let text = "[AUTHENTICATIONFAILED] Authentication failed.";
     let judged = |mechanism| {

@@ -4,7 +4,7 @@
 //! judged by `classify`; here they only get their context: the moment, the command, the
 //! mechanism.
 
-use mailfleet_model::{Fault, Phase};
+use mailfleet_model::Fault;
 
 use super::shape::Condition;
 use super::wire::{Error, Refused};
@@ -36,24 +36,11 @@ impl<'a> Moment<'a> {
     pub(crate) fn login(about: About<'a>) -> Self {
         Self { phase: ReplyPhase::Auth, about }
     }
-
-    fn in_report(self) -> Phase {
-        match self.phase {
-            ReplyPhase::Greeting => Phase::Greeting,
-            ReplyPhase::Capability => Phase::Capability,
-            ReplyPhase::Starttls => Phase::Starttls,
-            ReplyPhase::Auth => Phase::Auth,
-            ReplyPhase::List | ReplyPhase::Open | ReplyPhase::Other => Phase::Mailbox,
-            ReplyPhase::MailFrom | ReplyPhase::RcptTo | ReplyPhase::Data | ReplyPhase::Body => {
-                Phase::Submit
-            }
-        }
-    }
 }
 
 /// Judges the end of a command that did not go well.
 pub(crate) fn fault(judge: &Judge, moment: Moment<'_>, error: &Error) -> Fault {
-    let phase = moment.in_report();
+    let phase = moment.phase.in_report();
     let mut fault = match error {
         Error::Refused(answer) => return refused(judge, moment, answer),
         Error::Closed(lines) if lines.is_empty() => judge.closed(phase, &[]),

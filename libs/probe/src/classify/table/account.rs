@@ -11,12 +11,16 @@ use mailfleet_model::Protocol::Imap;
 use super::{Moments as M, Row, row};
 
 /// Another session holds the mailbox.
-pub(super) const IN_USE: &str = "maildrop already|maildrop is locked|maildrop locked|maildrop is already|maildrop in use|already in use|mailbox in use|mailbox is in use|is in use|currently in use|mailbox is locked by|mailbox locked by|locked by another|locked by|used by another|another pop3|another pop|another session|another process|other session|unable to lock|cannot lock|can't lock|could not lock|failed to lock|lock maildrop|lock mailbox|lock the mailbox|get a lock|acquire lock|mailbox is busy|mailbox busy|maildrop busy|mailbox lock|inbox is locked|postfach wird bereits|bereits geoffnet|ящик занят|ящик используется|邮箱正在使用|被占用|使用中";
+pub(super) const IN_USE: &str = "maildrop already|maildrop is locked|maildrop locked|maildrop is already|maildrop in use|already in use|mailbox in use|mailbox is in use|is in use|currently in use|mailbox is locked by|mailbox locked by|<locked by another|<locked by|used by another|another pop3|another pop|another session|another process|other session|unable to lock|cannot lock|can't lock|could not lock|failed to lock|<lock maildrop|<lock mailbox|<lock the mailbox|get a lock|acquire lock|mailbox is busy|mailbox busy|maildrop busy|mailbox lock|inbox is locked|postfach wird bereits|bereits geoffnet|ящик занят|ящик используется|邮箱正在使用|被占用|使用中";
 
 pub(super) const ROWS: &[Row] = &[
     row(M::AUTH.and(M::OPEN), &[IN_USE], C::MailboxUnavailable)
         .likely(&[C::TooManyConnections])
         .seen("RFC 1939 §4; Cyrus pop3d.c; Qpopper", "-ERR Unable to lock maildrop: Mailbox is locked by POP server"),
+    row(M::OPEN, &["<mailbox|<maildrop|<folder|<inbox|<mail file|<mail store|<spool|postfach|<boite|<buzon|<caixa|<casella|ящик|邮箱|信箱|メールボックス|메일함", "<locked|<busy|gesperrt|verrouill|bloquead|bloccat|заблокирован|被锁|锁定|鎖定|ロック|잠김|잠겨|잠금"], C::MailboxUnavailable)
+        .unless("<account|<user>|<user |suspended|administrator")
+        .likely(&[C::TooManyConnections])
+        .seen("RFC 5530 §3 (INUSE); UW-IMAP", "NO [INUSE] Mailbox is locked"),
     row(M::AUTH.and(M::OPEN), &["unsafe login"], C::ClientIdRequired)
         .likely(&[C::AuthWebLoginRequired])
         .seen("joeyates/imap-backup#217", "RUBY0005 NO EXAMINE Unsafe Login. Please contact kefu@188.com for help"),
@@ -25,7 +29,7 @@ pub(super) const ROWS: &[Row] = &[
         .seen("Composed after Coremail's demand for RFC 2971", "NO please send ID command first"),
     row(
         M::ACCOUNT,
-        &["<password|<passwort|<kennwort|<credential|<passwd|<passphrase|<mot de passe|<contrasena|<clave|<senha|<password|<парол|<密码|密码|密碼|口令|パスワード|비밀번호|<account|<konto|<compte|<cuenta|<conta>|<учетн|账号|帳號|帐号|アカウント|계정", "expire|abgelaufen|истек|просрочен|过期|過期|已到期|到期|有効期限|期限切れ|만료|expirad|caducad|scadut|caduc|must be changed|must change|needs to be changed|has to be changed|change your password|reset your password|update your password|password reset|password change|must be reset|needs to be reset|too simple|too weak|too short|weak password|is weak|not strong|transition is needed|transition needed|geandert werden|muss geandert|сменить|смените|修改密码|更改密码|変更してください|변경|debe cambiar|deve ser alterad|compromised|leaked"],
+        &["<password|<passwort|<kennwort|<credential|<passwd|<passphrase|<mot de passe|<contrasena|<clave|<senha|<password|<парол|<密码|密码|密碼|口令|パスワード|비밀번호|<account|<konto|<compte|<cuenta|<conta>|<учетн|账号|帳號|帐号|アカウント|계정", "expire|abgelaufen|истек|просрочен|过期|過期|已到期|到期|有効期限|期限切れ|만료|expirad|caducad|scadut|caduc|must be changed|must change|needs to be changed|has to be changed|be renewed|needs renewal|is older than|is too old|change your password|reset your password|update your password|password reset|password change|must be reset|needs to be reset|too simple|too weak|too short|weak password|is weak|not strong|transition is needed|transition needed|geandert werden|muss geandert|сменить|смените|修改密码|更改密码|変更してください|変更が必要|変更をお願い|変更を行|변경|debe cambiar|deve ser alterad|compromised|leaked"],
         C::AuthPasswordExpired,
     )
     .unless("token|certificate|mechanism|incorrect|if you|forgot|invalid username|code has expired|message")
@@ -33,10 +37,10 @@ pub(super) const ROWS: &[Row] = &[
     .seen("Dovecot; Zimbra Pop3Handler.java; MailCore/mailcore2#1517", "authentication rejected: your password is too simple"),
     row(
         M::ACCOUNT.and(M::DATA),
-        &["<account|<user>|<users>|<user |<login|<mailbox|<logon|<your access|<email|<e-mail|<mail account|<outgoing|<sending|<your |<customer|<konto|<benutzer|<postfach|<zugang|<compte|<utilisateur|<boite|<cuenta|<usuario|<buzon|<conta>|<utente|<casella|<учетная|<аккаунт|<пользовател|<ящик|почтовый ящик|账号|账户|帳號|帳戶|帐号|帐户|用户|用戶|邮箱|郵箱|信箱|アカウント|ユーザ|メールボックス|契約|계정|사용자|메일", "<locked|locked out|lockout|suspended|<disabled|<blocked|deactivated|inactivated|<frozen|<banned|terminated|<inactive|is closed|been closed|on hold|canceled|cancelled|not active|restricted|deleted|unblock|<dormant|gesperrt|deaktiviert|suspendu|bloque|verrouille|desactive|suspendid|bloquead|desativad|bloccat|sospes|заблокирован|отключен|приостановлен|冻结|凍結|锁定|鎖定|停用|禁用|封停|封禁|被封|被锁|注销|ロック|停止|解約|잠김|정지|잠금|차단"],
+        &["<account|<user>|<users>|<user |<login|<mailbox|<logon|<your access|<email|<e-mail|<mail account|<outgoing|<sending|<your |<customer|<konto|<benutzer|<postfach|<zugang|<compte|<utilisateur|<boite|<cuenta|<usuario|<buzon|<conta>|<utente|<casella|<учетная|<аккаунт|<пользовател|<ящик|почтовый ящик|账号|账户|帳號|帳戶|帐号|帐户|用户|用戶|邮箱|郵箱|信箱|アカウント|ユーザ|メールボックス|契約|계정|사용자|메일", "<locked|locked out|lockout|suspended|<disabled|<blocked|deactivated|inactivated|<frozen|<banned|<revoked|withdrawn|terminated|<inactive|is closed|been closed|on hold|canceled|cancelled|not active|restricted|deleted|unblock|<dormant|gesperrt|deaktiviert|suspendu|bloque|verrouille|desactive|suspendid|bloquead|desativad|bloccat|sospes|заблокирован|отключен|приостановлен|冻结|凍結|锁定|鎖定|停用|禁用|封停|封禁|被封|被锁|注销|ロック|停止|解約|<barred|잠김|잠겨|정지|잠금|차단"],
         C::AuthAccountLocked,
     )
-    .unless("<ip>|<ips>|ip address|client host|<host|network|country|spamhaus|blacklist|dnsbl|<imap|<pop3|<pop>|smtpclient|message was blocked|message has been blocked|message blocked|content|virus|recipient|maildrop|mailbox is locked by|authentication is disabled|authentication disabled|basic auth|attachment|mechanism|command")
+    .unless("<ip>|<ips>|ip address|client host|<host|network|country|abroad|overseas|foreign|ausland|etranger|extranjero|海外|国外|境外|해외|spamhaus|blacklist|dnsbl|<imap|<pop3|<pop>|smtpclient|message was blocked|message has been blocked|message blocked|content|virus|recipient|maildrop|mailbox is locked by|authentication is disabled|authentication disabled|basic auth|attachment|mechanism|command")
     .seen("Dovecot [CONTACTADMIN]; Zoho; NetEase", "[CONTACTADMIN] Login disabled for this user"),
     row(M::ACCOUNT.and(M::DATA), &["account_disabled|user_disabled|account_locked|account_suspended|accountdisabled|accountlocked|err.user.suspend|err.login.user|user.suspend|user suspend|logindisabled for|login disabled|logins disabled|logins are disabled|login is disabled|account expired|over due|overdue|unpaid|payment required|subscription|unusual sending activity|unusual activity|email outgoing|outgoing blocked|outgoing disabled|aadsts50053|aadsts50057|spam abuse detected|banned sender|bad outbound sender|nicht freigeschaltet|kundencenter"], C::AuthAccountLocked)
         .unless("ip banned|sending ip")
@@ -49,7 +53,7 @@ pub(super) const ROWS: &[Row] = &[
         .unless("password|credential|invalid user|temporar")
         .likely(&[C::AuthInvalidCredentials, C::AccountMismatch])
         .seen("RFC 5530 §3", "NO authorization failed for the requested identity"),
-    row(M::AUTH, &["full email|full e-mail|full mail address|complete email|entire email|whole email|email address as|e-mail address as|mail address as|user@domain|fully qualified user|fully-qualified user|username must|user name must|domain\\\\|missing domain|without domain|include the domain|vollstandige e-mail|vollstandige email|ganze e-mail|adresse complete|adresse email complete|direccion completa|полный адрес|完整的邮箱|完整邮箱|メールアドレス全体|全体を入力"], C::AuthUsernameFormat)
+    row(M::AUTH, &["full email|full e-mail|full mail address|complete email|entire email|whole email|email address as|e-mail address as|mail address as|user@domain|fully qualified user|fully-qualified user|username must|user name must|domain\\\\|missing domain|without domain|include the domain|including the domain|contain the domain|contains the domain|with the domain|vollstandige e-mail|vollstandige email|ganze e-mail|adresse complete|adresse email complete|direccion completa|полный адрес|完整的邮箱|完整邮箱|メールアドレス全体|全体を入力|@以降|@以下|ドメインを含|ドメイン名を含|ドメインまで"], C::AuthUsernameFormat)
         .unless("password|passwort|mot de passe|contrasena|парол|密码|パスワード")
         .likely(&[C::AuthInvalidCredentials])
         .seen("Composed after hosting providers' texts", "535 Please use your full email address to log in"),

@@ -28,19 +28,21 @@ pub(super) const ROWS: &[Row] = &[
     )
     .unless(RATES)
     .seen("Dovecot mail-storage-service; Cyrus imap_err.et; Exim daemon.c; Gmail", "[LIMIT] Maximum number of connections from user+IP exceeded (mail_max_userip_connections=4)"),
-    row(M::ANY, &["connection limit|connections limit|connection count|session limit|sessions limit|thread limit|concurrency limit|limit of connections|limit for connections|limit of concurrent|limit of simultaneous|concurrent connection|simultaneous connection|simultaneous login|concurrent login|mail_max_userip|exceeded connection|connections exceeded|connections per|connections from your|open sessions", "exceed|reach|limit|too many|maximum|allowed|full|over|mail_max"], C::TooManyConnections)
+    row(M::ANY, &["connection limit|connections limit|connection count|session limit|sessions limit|thread limit|concurrency limit|limit of connections|limit for connections|limit of concurrent|limit of simultaneous|concurrent connection|simultaneous connection|simultaneous session|concurrent session|connection slot|session slot|process quota|process limit|sessions in use|connections in use|simultaneous login|concurrent login|mail_max_userip|exceeded connection|connections exceeded|connections per|connections from your|open sessions|open connections", "exceed|reach|limit|too many|maximum|at most|the most|permit|allowed|full|over|mail_max|in use|used up|exhausted|no more|no free"], C::TooManyConnections)
         .unless(RATES)
         .seen("Exchange Online; Zimbra; Stalwart", "432 4.3.2 STOREDRV.ClientSubmit; sender thread limit exceeded"),
     row(
         M::ANY,
-        &["zu viele|zuviele|maximale anzahl|trop de|nombre maximum|nombre maximal|demasiad|numero maximo|muitas|troppe|troppi|слишком много|превышено|превышен|过多|過多|太多|超过|超出|超過|已满|達し|上限|多すぎ|超え|너무 많|초과", "verbindung|sitzung|gleichzeitig|connexion|session|conexi|conexo|connessioni|sessioni|соединени|подключени|сесси|并发|并行|连接|連接|連線|会话|同時接続|接続数|同時ログイン|セッション|동시|접속|연결"],
+        &["zu viele|zuviele|maximale anzahl|erreicht|atteint|alcanzad|raggiunt|достигнут|trop de|nombre maximum|nombre maximal|demasiad|numero maximo|muitas|troppe|troppi|слишком много|превышено|превышен|过多|過多|太多|超过|超出|超過|已满|達し|上限|多すぎ|超え|너무 많|초과", "verbindung|sitzung|gleichzeitig|connexion|session|conexi|conexo|connessioni|sessioni|соединени|подключени|сесси|并发|并行|连接|連接|連線|会话|同時接続|接続数|同時ログイン|セッション|동시|접속|연결"],
         C::TooManyConnections,
     )
     .unless("频率|頻率|頻度|frequen|attempt|versuche|tentativ|intento|попыт|per minute|試行|회수")
     .seen("Orange; composed in the words of other languages", "421 mwinf5c79 ME Trop de connexions, veuillez verifier votre configuration."),
-    row(M::SUBMIT, &["quota|limit|sending|outgoing|messages|emails|mails|volume|recipients", "daily|hourly|per day|per hour|per minute|<day>|24 hours|sending quota|sending limit|send limit|sending rate|message rate|message limit|mail limit|send quota|outgoing limit|submission quota|rate limit|outbound limit|monthly|per month"], C::SendLimitReached)
+    row(M::SUBMIT, &["quota|limit|sending|<sent|outgoing|messages|emails|mails|volume|recipients", "sent too much|sent too many|too much mail|daily|hourly|per day|per hour|per minute|<day>|24 hours|sending quota|sending limit|send limit|sending rate|message rate|message limit|mail limit|send quota|outgoing limit|submission quota|rate limit|outbound limit|monthly|per month"], C::SendLimitReached)
         .unless("size|storage|mailbox full")
         .seen("gophish/gophish#1604; Exchange Online; Zoho", "550 5.4.5 Daily user sending quota exceeded"),
+    row(M::SUBMIT, &["nachricht|<mails|e-mails|messages|messaggi|mensajes|mensagens|courriels|envois|писем|сообщений|邮件|郵件|メール|送信|메일", "<heute|pro tag|pro stunde|aujourd|par jour|par heure|por dia|por hora|diario|al giorno|all'ora|сегодня|в день|в сутки|в час|每天|每日|今日|当日|每小时|1日|一日|本日|1時間|시간당|하루"], C::SendLimitReached)
+        .seen("Composed in the words of other languages", "550 5.7.1 Zu viele Nachrichten heute"),
     row(
         M::ANY,
         &["rate limit|rate-limit|ratelimit|rate limited|rate exceed|throttl|unusual rate|unexpected volume|unexpected rate|connection rate|command rate|message rate|sending rate|slow down|backoff time|back off|too frequent|too often|too quickly|too fast|too rapidly|at a rate|frequency limit|frequency is limited|frequency exceed|connection frequency|login frequency|freq limit|bandwidth limit|command or bandwidth|exceeded command|exceeded bandwidth|traffic limit|request limit|requests limit|usage limit|how many messages|limits for how many|resource limit|sending too|excessive|try again in a few|submission quota|unsolicitedratelimit|flood"],
@@ -66,7 +68,7 @@ pub(super) const ROWS: &[Row] = &[
     .unless("容量|speicher|quota|size|zu gross|trop gros")
     .seen("Composed in the words of other languages", "535 登录过于频繁，请稍后再试"),
     row(M::SUBMIT, &["exceed|reached|over|limit|quota", "sending|outgoing|your limit|message limit|messages|daily|allowed number|emails you|send quota|tenant threshold|threshold|max defers and failures"], C::SendLimitReached)
-        .unless("size|storage|mailbox|over quota|disk|bytes|too large|too big")
+        .unless("size|storage|mailbox|over quota|disk|bytes|too large|too big|score|spam|content")
         .likely(&[])
         .seen("cPanel/Exim; Exchange Online", "550 5.7.705 Access denied, tenant has exceeded threshold"),
     row(M::ANY, &["temporarily deferred due|temporarily rejected due to|deferring connection|deferred due to user complaints|[tss04]|[ts01]|[ts03]|server busy. please|resources temporarily|try to reconnect later"], C::LoginRateLimited)

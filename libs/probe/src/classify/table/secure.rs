@@ -17,6 +17,8 @@ pub(super) const ROWS: &[Row] = &[
     )
     .likely(&[C::TlsModeMismatchImplicit])
     .seen("Haraka connection.js; Exim smtp_in.c", "501 SSL attempted over a non-SSL socket"),
+    row(M::ANY, &["<tls 1.|<tls1.|<tlsv1|<ssl 3|<sslv3|older tls|old tls|tls version", "not supported|unsupported|no longer|deprecated|upgrade|too old|obsolete|at least|or newer|or higher|or later|veraltet|nicht mehr"], C::TlsVersionUnsupported)
+        .seen("Exchange Online", "421 4.7.66 TLS 1.0 and 1.1 are not supported. Please upgrade/update your client to support TLS 1.2."),
     row(
         M::ANY,
         &["plain http request|sent to https|sent to ssl|sent to tls|this is an ssl port|expects ssl|expects tls|requires implicit|plaintext on a tls|non-ssl request|ssl handshake expected"],
@@ -56,7 +58,7 @@ pub(super) const ROWS: &[Row] = &[
         C::AuthNeedsTls,
     )
     .seen("Dovecot client-common-auth.c; Courier imapd.C; Yandex", "[AUTH] Plaintext authentication disallowed on non-secure (SSL/TLS) connections."),
-    row(M::ANY, &["under a layer|until ssl/tls|until tls|until ssl|before tls|before starttls|after starttls|after entering tls|over tls only|over ssl only|only over tls|only over ssl|only via ssl|only via tls|ssl only|tls only|auth only over|not secure enough to send|only with tls|only with ssl|only after tls|nur uber ssl|nur uber tls|nur mit ssl|nur mit tls"], C::AuthNeedsTls)
+    row(M::ANY, &["under a layer|until ssl/tls|until tls|until ssl|until starttls|until stls|before tls|before starttls|after starttls|after entering tls|over tls only|over ssl only|only over tls|only over ssl|only via ssl|only via tls|ssl only|tls only|auth only over|not secure enough to send|only with tls|only with ssl|only after tls|nur uber ssl|nur uber tls|nur mit ssl|nur mit tls"], C::AuthNeedsTls)
         .seen("Cyrus imapd.c", "Login only available under a layer"),
     row(M::STARTTLS, &["not available|unavailable|not supported|not implemented|unrecognized|unrecognised|unknown command|not enabled|disabled|initializing|initialization|no certificate|not configured|not offered|not advertised|not recognized|not known|not allowed|not permitted"], C::StarttlsRejected)
         .unless("too many|rate")
