@@ -11,7 +11,7 @@ use mailfleet_model::leg::{
 };
 use mailfleet_model::{FaultCode, LegReport, Protocol, StepKind, StepOutcome};
 
-use crate::imap_bench::{Bench, PASSWORD, USER, codes, steps};
+use crate::bench::{Bench, PASSWORD, USER, codes, steps};
 
 const TOKEN: &str = "abcdefgh12345678";
 

@@ -62,6 +62,11 @@ impl Bench {
         Self::new(Protocol::Imap, port, security, LegPlan::Incoming(plan))
     }
 
+    /// An incoming leg over IMAP and TLS that opens the INBOX of a simulated server.
+    pub(crate) fn to(server: &Running) -> Self {
+        Self::imap(server.port(), Security::Tls, IncomingPlan::Open)
+    }
+
     fn new(protocol: Protocol, port: u16, security: Security, plan: LegPlan) -> Self {
         let host: Host = HOST.parse().expect("a host");
         let here = vec![IpAddr::V4(Ipv4Addr::LOCALHOST)];
@@ -92,6 +97,12 @@ impl Bench {
     pub(crate) fn token(mut self, token: &str) -> Self {
         let secret = Secret::new(token.as_bytes().to_vec());
         self.spec.login = login(Arc::new(Credential::AccessToken(secret)));
+        self
+    }
+
+    /// Changes something.
+    pub(crate) fn with(mut self, change: impl FnOnce(&mut Self)) -> Self {
+        change(&mut self);
         self
     }
 

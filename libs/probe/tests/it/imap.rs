@@ -5,7 +5,7 @@ use mailfleet_model::leg::{FolderRole, IncomingPlan, LegPlan, LoginOutcome};
 use mailfleet_model::{FaultCode, LegReport, Security, StepKind, StepOutcome};
 use mailfleet_probe::CourierRule;
 
-use crate::imap_bench::{Bench, PASSWORD, USER, codes, steps};
+use crate::bench::{Bench, PASSWORD, USER, codes, steps};
 
 fn server() -> Server {
     Server::imap().host("localhost").mailbox(USER, PASSWORD)
@@ -45,8 +45,8 @@ async fn a_good_mailbox_is_healthy_with_every_personality() {
 async fn nothing_stands_between_the_greeting_and_the_login() {
     let running = server().personality(Personality::Dovecot).start().await.expect("starts");
     let report = Bench::to(&running).run().await;
-    use StepKind::{Cleanup, Connect, Greeting, Login, Open, Resolve, Tls};
-    let expect = [Resolve, Connect, Tls, Greeting, Login, Open, Cleanup];
+    use StepKind::{Cleanup, Greeting, Login, Open, Tls};
+    let expect = [Tls, Greeting, Login, Open, Cleanup];
     assert_eq!(steps(&report), expect.map(|kind| (kind, StepOutcome::Ok)));
     let first = running.recorder().commands().into_iter().next();
     assert!(first.is_some_and(|line| line.starts_with("AUTHENTICATE PLAIN")));
@@ -66,7 +66,7 @@ async fn a_wrong_password_is_named_after_one_submission() {
 #[tokio::test]
 async fn starttls_upgrades_and_asks_again_what_the_server_offers() {
     let running = server().tls(Tls::Starttls).start().await.expect("starts");
-    let report = Bench::new(running.port(), Security::Starttls).run().await;
+    let report = Bench::imap(running.port(), Security::Starttls, IncomingPlan::Open).run().await;
     assert_eq!(codes(&report), [], "{report:#?}");
     let kinds: Vec<StepKind> = report.steps.iter().map(|step| step.kind).collect();
     let at = |kind| kinds.iter().rposition(|own| *own == kind);
@@ -77,7 +77,7 @@ async fn starttls_upgrades_and_asks_again_what_the_server_offers() {
 /// A check with STARTTLS against this server.
 async fn starttls_report(server: Server) -> LegReport {
     let running = server.tls(Tls::Starttls).start().await.expect("starts");
-    let report = Bench::new(running.port(), Security::Starttls).run().await;
+    let report = Bench::imap(running.port(), Security::Starttls, IncomingPlan::Open).run().await;
     assert_eq!(running.recorder().credentials(), 0, "no credential may be sent");
     report
 }

@@ -8,7 +8,7 @@ use mailfleet_mailsim::{Fault, Server, Step};
 use mailfleet_model::leg::LoginOutcome;
 use mailfleet_model::{FaultCode, LegReport};
 
-use crate::imap_bench::{Bench, PASSWORD, USER, codes};
+use crate::bench::{Bench, PASSWORD, USER, codes};
 
 const MIB: u64 = 1024 * 1024;
 const GREETING: &str = "* OK [CAPABILITY IMAP4rev1 SASL-IR AUTH=PLAIN] ready\r\n";

@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mailfleet_mailsim::{Fault, Mailbox, PlaintextLogin, Server, Step, Tls};
-use mailfleet_model::leg::LoginOutcome;
+use mailfleet_model::leg::{IncomingPlan, LoginOutcome};
 use mailfleet_model::{Credential, FaultCode, Login, Secret, Security, StepKind, StepOutcome};
 use mailfleet_probe::companion::Companion;
 
-use crate::imap_bench::{Bench, PASSWORD, USER, codes, steps};
+use crate::bench::{Bench, PASSWORD, USER, codes, steps};
 
 fn greeting(capabilities: &str) -> Fault {
     Fault::Raw(format!("* OK [CAPABILITY {capabilities}] ready\r\n").into_bytes())
@@ -79,7 +79,7 @@ async fn no_password_goes_out_in_plaintext() {
     let server = server.at(Step::Greeting, greeting("IMAP4rev1 STARTTLS AUTH=PLAIN AUTH=LOGIN"));
     let server = server.at(Step::Capability, Fault::Raw(list.as_bytes().to_vec()));
     let running = server.start().await.expect("starts");
-    let report = Bench::new(running.port(), Security::Plain).run().await;
+    let report = Bench::imap(running.port(), Security::Plain, IncomingPlan::Open).run().await;
     assert_eq!(codes(&report), [FaultCode::AuthNeedsTls], "{report:#?}");
     assert_eq!(report.login, LoginOutcome::NotTried);
     let endpoints = report.suggestions.iter().filter_map(|s| s.endpoint.as_ref());

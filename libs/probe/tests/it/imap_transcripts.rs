@@ -5,7 +5,7 @@ use mailfleet_mailsim::{Fault, Server, Step};
 use mailfleet_model::FaultCode;
 use mailfleet_model::leg::LoginOutcome;
 
-use crate::imap_bench::{Bench, PASSWORD, USER, codes};
+use crate::bench::{Bench, PASSWORD, USER, codes};
 
 const DOVECOT: &str = include_str!("../../testdata/transcripts/dovecot-imap.txt");
 const COURIER: &str = include_str!("../../testdata/transcripts/courier-imap.txt");

@@ -4,7 +4,6 @@ mod arrival;
 mod bench;
 mod hostile;
 mod imap;
-mod imap_bench;
 mod imap_hostile;
 mod imap_login;
 mod imap_transcripts;
