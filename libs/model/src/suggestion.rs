@@ -41,7 +41,7 @@ pub enum SuggestionReason {
     PortExpectsTls,
     /// The port begins in plaintext and offers STARTTLS; use STARTTLS.
     PortExpectsStarttls,
-    /// The port speaks another protocol; this is the usual port.
+    /// The port speaks another protocol or cannot be encrypted; this is the usual port.
     UsualPort,
     /// The port takes no login; this is the submission port.
     SubmissionPort,

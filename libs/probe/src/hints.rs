@@ -4,10 +4,10 @@
 //! leg has found; nothing is probed and nothing of the password is told but its shape.
 
 use mailfleet_model::suggestion::{SuggestionProof, SuggestionReason};
-use mailfleet_model::{Credential, FactKind, Fault, FaultCode, Suggestion};
+use mailfleet_model::{Credential, FactKind, Fault, FaultCode, Login, Suggestion};
 
 /// What to suggest after a refused login.
-pub(crate) fn after_refusal(credential: &Credential, fault: &Fault) -> Vec<Suggestion> {
+pub(crate) fn after_refusal(login: &Login, fault: &Fault) -> Vec<Suggestion> {
     let help_url = fault.evidence.fact(FactKind::HelpUrl).map(str::to_owned);
     let suggest = |reason, proof, help_url| Suggestion {
         leg: fault.leg,
@@ -17,7 +17,7 @@ pub(crate) fn after_refusal(credential: &Credential, fault: &Fault) -> Vec<Sugge
         help_url,
     };
     let mut found = Vec::new();
-    if let Credential::Password(secret) = credential
+    if let Credential::Password(secret) = &*login.credential
         && is_spaced_app_password(secret.expose())
     {
         found.push(suggest(SuggestionReason::PasswordSpaces, SuggestionProof::Input, None));
@@ -29,11 +29,33 @@ pub(crate) fn after_refusal(credential: &Credential, fault: &Fault) -> Vec<Sugge
         }
         _ => None,
     };
+    if let Some(proof) = wants_another_name(login, fault) {
+        let reason = SuggestionReason::UsernameForm;
+        found.push(suggest(reason, proof, help_url.clone()));
+    }
     // Without a page of the provider it would only repeat the fault.
     if let (Some(reason), Some(url)) = (reason, help_url) {
         found.push(suggest(reason, SuggestionProof::Published, Some(url)));
     }
     found
+}
+
+/// Whether the user name has the wrong form, and how that is known: the server asks for an
+/// address and there is none, or the provider is known to refuse other names in these words.
+fn wants_another_name(login: &Login, fault: &Fault) -> Option<SuggestionProof> {
+    const BARE: [FaultCode; 2] =
+        [FaultCode::AuthInvalidCredentials, FaultCode::AuthRejectedUnspecified];
+    let is_known_there = BARE.contains(&fault.code)
+        && fault.evidence.fact(FactKind::Provider).is_some()
+        && fault.evidence.fact(FactKind::HelpUrl).is_some()
+        && fault.alternatives.first() == Some(&FaultCode::AuthUsernameFormat);
+    if fault.code == FaultCode::AuthUsernameFormat && !login.username.contains('@') {
+        Some(SuggestionProof::Input)
+    } else if is_known_there {
+        Some(SuggestionProof::Published)
+    } else {
+        None
+    }
 }
 
 /// Four groups of four small letters, as Google shows its app passwords. The spaces are
@@ -47,16 +69,25 @@ fn is_spaced_app_password(secret: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use mailfleet_model::{Evidence, Leg, Secret};
+    use std::sync::Arc;
+
+    use mailfleet_model::{Confidence, Evidence, Leg, Secret};
 
     use super::*;
 
+    fn login(user: &str, password: &str) -> Login {
+        let secret = Secret::new(password.as_bytes().to_vec());
+        Login::new(user, Arc::new(Credential::Password(secret))).expect("a login")
+    }
+
     fn reasons(password: &str, code: FaultCode, url: Option<&str>) -> Vec<SuggestionReason> {
-        let credential = Credential::Password(Secret::new(password.as_bytes().to_vec()));
         let evidence = url
             .map_or_else(Evidence::default, |url| Evidence::default().with(FactKind::HelpUrl, url));
         let fault = Fault::new(code, Leg::Smtp).with_evidence(evidence);
-        after_refusal(&credential, &fault).into_iter().map(|found| found.reason).collect()
+        after_refusal(&login("user@example.test", password), &fault)
+            .into_iter()
+            .map(|found| found.reason)
+            .collect()
     }
 
     #[test]
@@ -78,5 +109,28 @@ mod tests {
         let off = FaultCode::ProtocolDisabledForMailbox;
         assert_eq!(reasons("x", off, url), [SuggestionReason::SwitchOnProtocol]);
         assert_eq!(reasons("x", FaultCode::AuthAccountLocked, url), []);
+    }
+
+    #[test]
+    fn another_user_name_is_suggested_where_server_or_provider_wants_one() {
+        let found = |user: &str, fault: &Fault| -> Vec<_> {
+            let found = after_refusal(&login(user, "x"), fault);
+            found.into_iter().map(|found| (found.reason, found.proof)).collect()
+        };
+        let form = SuggestionReason::UsernameForm;
+        let asked = Fault::new(FaultCode::AuthUsernameFormat, Leg::Imap);
+        assert_eq!(found("taro", &asked), [(form, SuggestionProof::Input)]);
+        assert_eq!(found("taro@example.test", &asked), []);
+        let evidence = Evidence::default()
+            .with(FactKind::Provider, "Example")
+            .with(FactKind::HelpUrl, "https://provider.example/login");
+        let bare = |evidence| {
+            Fault::new(FaultCode::AuthRejectedUnspecified, Leg::Imap)
+                .but_maybe(Confidence::Ambiguous, [FaultCode::AuthUsernameFormat])
+                .with_evidence(evidence)
+        };
+        let published = [(form, SuggestionProof::Published)];
+        assert_eq!(found("taro@example.test", &bare(evidence)), published);
+        assert_eq!(found("taro@example.test", &bare(Evidence::default())), []);
     }
 }

@@ -112,6 +112,8 @@ pub(crate) struct Scope<'a> {
     pub(crate) egress: &'a [IpAddr],
     pub(crate) companion: Companion,
     pub(crate) recorder: Recorder,
+    /// The way that the connection took, once there is one.
+    pub(crate) route: Option<Route>,
 }
 
 /// Time beyond the budget after which a leg is ended from outside, whatever it does.
@@ -134,7 +136,7 @@ pub async fn run_leg(probe: &Probe, task: LegTask) -> LegReport {
         observer,
         redactor,
     );
-    let mut scope = Scope { probe, spec: &spec, egress: &egress, companion, recorder };
+    let mut scope = Scope { probe, spec: &spec, egress: &egress, companion, recorder, route: None };
     let run = AssertUnwindSafe(timeout(budget + HARD_STOP_GRACE, run_protocol(&mut scope)));
     match Box::pin(run.catch_unwind()).await {
         Ok(Ok(Ok(()) | Err(Stop))) => {}
@@ -148,6 +150,13 @@ pub async fn run_leg(probe: &Probe, task: LegTask) -> LegReport {
 }
 
 async fn run_protocol(scope: &mut Scope<'_>) -> Result<(), Stop> {
+    let result = run_session(scope).await;
+    // On the heap, like all that only few legs need.
+    Box::pin(scope.suggest_usual_port()).await;
+    result
+}
+
+async fn run_session(scope: &mut Scope<'_>) -> Result<(), Stop> {
     // On the heap, so that a leg holds the memory of its own protocol only.
     match (&scope.spec.plan, scope.spec.endpoint.protocol) {
         (LegPlan::Arrival(plan), _) => Box::pin(arrival::run(scope, plan)).await,
@@ -209,6 +218,7 @@ impl Scope<'_> {
             Ok(Done::new((stream, route)).detail(route.address.ip().to_string()).warn(warnings))
         };
         let (stream, route) = recorder.step(StepKind::Connect, limit, work).await?;
+        self.route = Some(route);
         let report = recorder.report_mut();
         report.egress_ip = dial::local_ip(&stream);
         report.remote_ip = Some(route.address.ip());

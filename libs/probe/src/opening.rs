@@ -18,7 +18,7 @@ use mailfleet_model::{
 use tokio::time::timeout;
 
 use crate::classify::login_outcome;
-use crate::companion::Permission;
+use crate::companion::{Companion, Permission};
 use crate::dial::Route;
 use crate::hints;
 use crate::leg::Scope;
@@ -86,25 +86,32 @@ impl Scope<'_> {
                 None => Err(silence.into()),
             }
         };
-        let result = recorder.step(StepKind::Greeting, limit, work).await;
-        if result.is_err() {
-            self.suggest_usual_port(route).await;
-        }
-        result
+        recorder.step(StepKind::Greeting, limit, work).await
     }
 
-    /// Where another protocol answered, sees whether the right one does at its usual port.
+    /// Where the port speaks another protocol or cannot be encrypted, sees whether the right
+    /// one answers in TLS at its usual port. For the end of a leg: its connection is closed.
     /// Sends no credential; running out of time only means no suggestion.
-    async fn suggest_usual_port(&mut self, route: Route) {
+    pub(crate) async fn suggest_usual_port(&mut self) {
+        const OPEN_TO_ANOTHER_PORT: [FaultCode; 4] = [
+            FaultCode::WrongProtocol,
+            FaultCode::TlsNotOffered,
+            FaultCode::StarttlsStripped,
+            FaultCode::StarttlsRejected,
+        ];
         let Self { probe, spec, recorder, .. } = self;
+        let Some(route) = self.route else { return };
         let usual = spec.endpoint.protocol.default_port(Security::Tls);
-        let is_wrong = |fault: &Fault| fault.code == FaultCode::WrongProtocol;
-        let may_ask = recorder.report().faults.iter().any(is_wrong)
+        let report = recorder.report();
+        let may_ask = report.faults.iter().any(|fault| OPEN_TO_ANOTHER_PORT.contains(&fault.code))
+            && report.suggestions.iter().all(|found| found.endpoint.is_none())
             && !recorder.is_cancelled()
             && probe.targets.permits(SocketAddr::new(route.address.ip(), usual));
         if !may_ask {
             return;
         }
+        // The other leg has nothing to wait for any more.
+        self.companion = Companion::alone();
         let budget = EXPLAIN.min(recorder.remaining());
         let cancel = recorder.cancel_token().clone();
         let leg = recorder.leg();
@@ -155,7 +162,7 @@ impl Scope<'_> {
             (Err(Stop), Sent::Yes, None) => (LoginOutcome::Undecided, None),
         };
         let hints = match (result, fault) {
-            (Err(Stop), Some(fault)) => hints::after_refusal(&self.spec.login.credential, fault),
+            (Err(Stop), Some(fault)) => hints::after_refusal(&self.spec.login, fault),
             (Ok(()), _) | (Err(Stop), None) => Vec::new(),
         };
         self.recorder.suggest(hints);

@@ -163,9 +163,13 @@ impl Findings {
     }
 }
 
-/// A time in words.
+/// A time in words, to a tenth of a second below ten seconds.
 pub(super) fn seconds(time: Duration) -> String {
-    format!("{} s", time.as_secs().max(1))
+    if time < Duration::from_secs(10) {
+        format!("{:.1} s", time.as_secs_f32().max(0.1))
+    } else {
+        format!("{} s", time.as_secs())
+    }
 }
 
 /// The fault for messages that stay where they are; `words` are the server's.

@@ -115,7 +115,7 @@ impl Session {
             Status::Ok(_) => {
                 let listing = self.listing(CAPA, MAX_CAPABILITIES).await?;
                 let found = Capabilities::parse(&listing.lines);
-                let words = found.keywords().collect::<Vec<_>>().join(" ");
+                let words = found.lines.join(", ");
                 Ok(Done::new(found).detail(words))
             }
             Status::Err(_) | Status::Challenge(_) => {

@@ -51,7 +51,12 @@ impl Banner {
 pub fn banner(line: &[u8]) -> Option<Banner> {
     let start: Vec<u8> = line.iter().take(200).map(u8::to_ascii_uppercase).collect();
     let begins = |prefix: &[u8]| start.starts_with(prefix);
-    if begins(b"* OK") || begins(b"* BYE") || begins(b"* PREAUTH") || begins(b"* NO") {
+    if begins(b"* OK")
+        || begins(b"* BYE")
+        || begins(b"* PREAUTH")
+        || begins(b"* NO")
+        || begins(b"* BAD")
+    {
         Some(Banner::Mail(Protocol::Imap))
     } else if begins(b"+OK") || begins(b"-ERR") || begins(b"+ERR") {
         Some(Banner::Mail(Protocol::Pop3))

@@ -104,7 +104,7 @@ impl Session {
         let reply = self.ask(EHLO, ehlo.as_bytes()).await?;
         if reply.is_success() {
             let found = Capabilities::parse(&reply.lines);
-            let words = found.keywords().collect::<Vec<_>>().join(" ");
+            let words = found.lines().join(", ");
             return Ok(Done::new(found).detail(words));
         }
         // RFC 5321 section 3.2: a server that does not know EHLO may know HELO.

@@ -11,7 +11,7 @@ use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 use super::hello::reply::Reader;
 use super::trust::Trust;
 use super::verifier::{Anchors, Recorder};
-use super::{alert, banner, failure};
+use super::{alert, failure, modes};
 
 /// The moment at which certificates are judged: fixed, so that a finding stays one.
 const NOW: Duration = Duration::from_secs(1_795_000_000);
@@ -31,8 +31,8 @@ pub(crate) fn hello(bytes: &[u8]) {
 
 /// What a server says where TLS was expected.
 pub(crate) fn first_bytes(bytes: &[u8]) {
-    let _ = banner::recognise(bytes);
-    assert!(!banner::text(bytes).unwrap_or_default().chars().any(char::is_control));
+    let _ = modes::speaks(bytes);
+    assert!(!modes::readable(bytes).unwrap_or_default().chars().any(char::is_control));
     let _ = failure::is_tls_record(bytes);
     for number in bytes.iter().take(8) {
         let _ = (alert::name(*number), alert::meaning(*number), alert::code(*number, true));

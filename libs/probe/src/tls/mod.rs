@@ -9,7 +9,6 @@
 //! talks to a server in a version older than TLS 1.2 beyond the first message.
 
 mod alert;
-mod banner;
 mod certificate;
 mod chain;
 mod dialogue;

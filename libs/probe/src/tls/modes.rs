@@ -16,13 +16,13 @@ use mailfleet_model::{
 use tokio::io::AsyncReadExt as _;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::banner::{self, Speaks};
 use super::dialogue::{self, Offer};
 use super::explain::{Explanation, MAX_TIME};
 use super::failure::{Cause, Failure, with_alert};
 use super::handshake::{Handshake, Wanted, handshake};
 use super::trust::Trust;
 use crate::dial::Route;
+use crate::reply::{self, Banner};
 
 /// Time for the greeting inside TLS, which only confirms what the handshake has shown.
 const GREETING_TIME: Duration = Duration::from_secs(3);
@@ -45,11 +45,11 @@ pub async fn explain_silence(
             return Some(Explanation::of(Some(facts), fault));
         }
     };
-    let speaks = banner::recognise(&first);
+    let speaks = speaks(&first);
     if let Some(name) = other_than(asked.protocol, speaks) {
         return Some(Explanation::of(Some(facts), wrong_protocol(name, &first, leg)));
     }
-    let evidence = Evidence { server_text: banner::text(&first), ..Evidence::default() }
+    let evidence = Evidence { server_text: readable(&first), ..Evidence::default() }
         .with(FactKind::SuggestedSecurity, Security::Tls.to_string())
         .with(FactKind::SuggestedPort, asked.port.to_string());
     let fault = Fault::new(FaultCode::TlsModeMismatchImplicit, leg).with_evidence(evidence);
@@ -77,7 +77,7 @@ pub async fn suggest_port(
         return None;
     };
     let endpoint = Endpoint { port, ..asked.clone() };
-    (banner::recognise(&first) == Speaks::Mail(asked.protocol))
+    (speaks(&first) == Some(Banner::Mail(asked.protocol)))
         .then(|| suggestion(&endpoint, Security::Tls, SuggestionReason::UsualPort, leg))
 }
 
@@ -131,8 +131,8 @@ pub(super) async fn plaintext(
     route: &Route,
     deadline: Instant,
 ) -> Explanation {
-    let speaks = banner::recognise(first);
-    let mut evidence = Evidence { server_text: banner::text(first), ..Evidence::default() };
+    let speaks = speaks(first);
+    let mut evidence = Evidence { server_text: readable(first), ..Evidence::default() };
     if asked.security != Security::Tls {
         let note = "After agreeing to STARTTLS the server went on in plaintext.";
         let fault = Fault::new(FaultCode::TlsHandshakeFailed, leg)
@@ -147,7 +147,7 @@ pub(super) async fn plaintext(
         let suggestions = found.into_iter().collect();
         return Explanation { facts: None, faults: vec![fault], suggestions };
     }
-    if speaks == Speaks::Unknown {
+    if speaks.is_none() {
         let fault = Fault::new(FaultCode::TlsHandshakeFailed, leg)
             .but_maybe(
                 Confidence::Likely,
@@ -191,11 +191,43 @@ fn suggestion(
 }
 
 /// The name of a recognised protocol that is not the one asked for.
-fn other_than(asked: Protocol, speaks: Speaks) -> Option<&'static str> {
-    if speaks == Speaks::Mail(asked) { None } else { speaks.name() }
+fn other_than(asked: Protocol, speaks: Option<Banner>) -> Option<&'static str> {
+    speaks.filter(|banner| *banner != Banner::Mail(asked)).map(Banner::name)
+}
+
+/// What speaks, by its first bytes; empty lines before them are passed over.
+pub(super) fn speaks(first: &[u8]) -> Option<Banner> {
+    reply::banner(first.trim_ascii_start())
+}
+
+/// The first bytes as evidence; `None` if they are no text.
+pub(super) fn readable(first: &[u8]) -> Option<String> {
+    let is_text = first.iter().all(|byte| !byte.is_ascii_control() || byte.is_ascii_whitespace());
+    let text = reply::keep(&reply::decode(first));
+    (is_text && !text.is_empty()).then_some(text)
 }
 
 fn wrong_protocol(name: &str, first: &[u8], leg: Leg) -> Fault {
-    let evidence = Evidence { server_text: banner::text(first), ..Evidence::default() };
+    let evidence = Evidence { server_text: readable(first), ..Evidence::default() };
     Fault::new(FaultCode::WrongProtocol, leg).with_evidence(evidence.with(FactKind::Protocol, name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_text_becomes_evidence() {
+        assert_eq!(readable(b"* OK hi\r\n").as_deref(), Some("* OK hi"));
+        assert_eq!(readable(b"\x00\x01binary"), None);
+        assert_eq!(readable(b"\r\n"), None);
+    }
+
+    #[test]
+    fn the_protocol_asked_for_is_no_other() {
+        let other = |first: &[u8]| other_than(Protocol::Imap, speaks(first));
+        assert_eq!(other(b"\r\n* BAD no tag\r\n"), None);
+        assert_eq!(other(b"220 mail.example.test ESMTP\r\n"), Some("SMTP"));
+        assert_eq!(other(b"gibberish"), None);
+    }
 }
