@@ -73,6 +73,9 @@ pub struct Endpoint {
 /// Why a text is not an endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
+    /// CR, LF, NUL or another control character, wherever it stands.
+    #[error("contains a control character")]
+    Control,
     /// The host part is wrong.
     #[error("the host {0}")]
     Host(host::Error),
@@ -125,11 +128,15 @@ impl Endpoint {
     /// # Errors
     /// Names the part that is wrong.
     pub fn parse(protocol: Protocol, text: &str) -> Result<Self, Error> {
-        let (rest, security) = match text.trim().rsplit_once('/') {
+        if crate::text::has_control(text) {
+            return Err(Error::Control);
+        }
+        let text = crate::text::normalise(text);
+        let (rest, security) = match text.rsplit_once('/') {
             Some((rest, word)) => {
                 (rest, Some(word.trim().parse::<Security>().map_err(|_| Error::Security)?))
             }
-            None => (text.trim(), None),
+            None => (text.as_str(), None),
         };
         let (host, port) = split_port(rest)?;
         let host = host.parse::<Host>().map_err(Error::Host)?;
@@ -156,15 +163,12 @@ impl Endpoint {
 
 /// Splits `host:port`, `[v6]:port`, a bare host and a bare IPv6 address.
 fn split_port(text: &str) -> Result<(&str, Option<u16>), Error> {
-    // NFKC of the host happens later, so a full-width colon or digit is met here first.
-    let split = text.rsplit_once([':', '：']);
-    let Some((host, port)) = split else { return Ok((text, None)) };
+    let Some((host, port)) = text.rsplit_once(':') else { return Ok((text, None)) };
     let is_bare_v6 = host.contains(':') && !host.ends_with(']');
     if is_bare_v6 || text.ends_with(']') {
         return Ok((text, None));
     }
-    let digits = crate::text::normalise(port);
-    match u16::from_str(&digits) {
+    match u16::from_str(port) {
         Ok(port) if port != 0 => Ok((host, Some(port))),
         Ok(_) | Err(_) => Err(Error::Port),
     }
@@ -200,6 +204,7 @@ mod tests {
         check(Protocol::Pop3, "h.test/plain", Ok("h.test:110/plain"));
         check(Protocol::Smtp, "h.test:2465/tls", Ok("h.test:2465/tls"));
         check(Protocol::Imap, "h.test：９９３", Ok("h.test:993/tls"));
+        check(Protocol::Imap, " ｈ．ｔｅｓｔ：１４３／ｔｌｓ ", Ok("h.test:143/tls"));
     }
 
     #[test]
@@ -211,6 +216,7 @@ mod tests {
 
     #[test]
     fn the_wrong_part_is_named() {
+        check(Protocol::Imap, "h.test:993\n", Err(Error::Control));
         check(Protocol::Imap, "h.test:0", Err(Error::Port));
         check(Protocol::Imap, "h.test:99999", Err(Error::Port));
         check(Protocol::Imap, "h.test:imap", Err(Error::Port));
