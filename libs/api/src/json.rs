@@ -1,11 +1,11 @@
 //! Canonical protobuf-JSON, as `--json` prints it: one document, one line.
 //!
-//! Field names in lowerCamelCase, durations as `"0.123s"`, empty fields left out. Only
-//! messages that can hold no secret are [`Document`]s, so a request cannot be printed here.
+//! Field names in lowerCamelCase, durations as `"0.123s"`, empty fields left out but for
+//! the lists that scripts loop over. Only messages that can hold no secret are [`Document`]s, so a request cannot be printed here.
 
 use std::sync::LazyLock;
 
-use prost_reflect::{DescriptorPool, DynamicMessage};
+use prost_reflect::{DescriptorPool, DynamicMessage, ReflectMessage as _};
 
 use crate::{FILE_DESCRIPTOR_SET, v1};
 
@@ -17,10 +17,13 @@ static POOL: LazyLock<DescriptorPool> = LazyLock::new(|| {
 pub trait Document: prost::Message {
     /// Full name in the proto files.
     const NAME: &'static str;
+    /// Lists that are printed also when they are empty, by their JSON names.
+    const LISTS: &'static [&'static str] = &[];
 }
 
 impl Document for v1::Report {
     const NAME: &'static str = "mailfleet.v1.Report";
+    const LISTS: &'static [&'static str] = &["faults", "legs", "suggestedSettings"];
 }
 
 impl Document for v1::ValidateResponse {
@@ -38,7 +41,18 @@ impl Document for v1::ExplainJobResponse {
 /// Writes the message as canonical protobuf-JSON on one line, without the line's end.
 #[must_use]
 pub fn to_json<M: Document>(message: &M) -> String {
-    serde_json::to_string(&reflect(message)).expect(PRINTS)
+    let message = reflect(message);
+    let mut text = serde_json::to_string(&message).expect(PRINTS);
+    for name in M::LISTS {
+        let field = message.descriptor().get_field_by_json_name(name);
+        let is_missing = field.is_some_and(|field| !message.has_field(&field));
+        if is_missing && text.ends_with('}') {
+            text.pop();
+            let comma = if text.ends_with('{') { "" } else { "," };
+            text.push_str(&format!("{comma}\"{name}\":[]}}"));
+        }
+    }
+    text
 }
 
 const PRINTS: &str = "times are within protobuf's range, and keys are texts";
@@ -80,6 +94,17 @@ mod tests {
         ] {
             assert!(line.contains(part), "{part} in {line}");
         }
+    }
+
+    #[test]
+    fn lists_to_loop_over_are_there_even_if_they_are_empty() {
+        let text = to_json(&v1::Report::default());
+        assert_eq!(text, r#"{"faults":[],"legs":[],"suggestedSettings":[]}"#);
+        let mut report = v1::Report::from(&fixtures::report());
+        report.faults.clear();
+        let read: serde_json::Value = serde_json::from_str(&to_json(&report)).expect("JSON");
+        assert_eq!(read["faults"], serde_json::json!([]));
+        assert_eq!(read["legs"].as_array().map(Vec::len), Some(report.legs.len()));
     }
 
     #[test]

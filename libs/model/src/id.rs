@@ -33,6 +33,14 @@ impl fmt::Display for TraceId {
     }
 }
 
+impl From<JobId> for TraceId {
+    /// The id for a job that nobody traces: its own, so that the report and the logs of
+    /// the job can still be brought together.
+    fn from(job: JobId) -> Self {
+        Self(job.0.into_bytes())
+    }
+}
+
 /// A text is not a trace id: 32 hex digits, not all of them zero.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("is not 32 hexadecimal digits with one that is not zero")]

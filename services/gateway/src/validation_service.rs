@@ -80,14 +80,14 @@ impl Validations {
         let (answers, stream) = mpsc::channel(job::EVENTS);
         let accepted = v1::Accepted {
             job_id: call.job.to_string(),
-            trace_id: call.trace.map(|id| id.to_string()).unwrap_or_default(),
+            trace_id: call.trace.to_string(),
             request_id: request_id.map(|id| id.to_string()).unwrap_or_default(),
         };
         answers.try_send(job::answer(Event::Accepted(accepted))).expect("the channel is empty");
         tracing::info!(request_id = ?request_id, "validation accepted");
         let job = Job {
             id: call.job,
-            trace: call.trace,
+            trace: Some(call.trace),
             language,
             on_disconnect: if cancel_on_disconnect {
                 OnDisconnect::Cancel
@@ -106,7 +106,7 @@ impl Validations {
 /// What is known of a call before its request is looked at.
 struct Call {
     job: JobId,
-    trace: Option<TraceId>,
+    trace: TraceId,
 }
 
 #[tonic::async_trait]
@@ -120,13 +120,12 @@ impl ValidationService for Validations {
         let (metadata, _, message) = request.into_parts();
         let job = JobId(Uuid::now_v7());
         let span = tracing::info_span!("validate", job_id = %job, trace_id = tracing::field::Empty);
-        let trace = mailfleet_telemetry::continue_trace(&span, |name| ascii(&metadata, name));
-        if let Some(trace) = trace {
-            span.record("trace_id", tracing::field::display(trace));
-        }
+        let trace = mailfleet_telemetry::continue_trace(&span, |name| ascii(&metadata, name))
+            .unwrap_or_else(|| job.into());
+        span.record("trace_id", tracing::field::display(trace));
         let call = Call { job, trace };
         let answer = span.in_scope(|| self.accept(&metadata, message, &call));
-        let trace_id = trace.and_then(|id| MetadataValue::try_from(id.to_string()).ok());
+        let trace_id = MetadataValue::try_from(trace.to_string()).ok();
         match (answer, trace_id) {
             (Ok(stream), trace_id) => {
                 let mut response = Response::new(stream);

@@ -84,7 +84,7 @@ impl Executor {
             Self::Here(validator) => {
                 let observer = Arc::clone(observer);
                 let job = JobId(Uuid::now_v7());
-                let run = Run { job, observer, cancel, trace: None };
+                let run = Run { job, observer, cancel, trace: Some(job.into()) };
                 Ok(validator.run(validation, run).await)
             }
             Self::Gateway(url) => remote::run(url, &validation, observer.as_ref(), cancel).await,
