@@ -14,11 +14,27 @@ use crate::time::Monotonic;
 /// How long a silent worker is remembered: longer than any of its sockets can live.
 const REMEMBERED: Duration = Duration::from_secs(30 * 60);
 
+/// Whether an announcement was made a moment ago.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Freshness {
+    /// It was.
+    Live,
+    /// It may have waited for this worker to wake up: nobody knows how old it is.
+    Backlog,
+}
+
+#[derive(Debug, Clone)]
+struct Heard {
+    said: Announcement,
+    at: Monotonic,
+    freshness: Freshness,
+}
+
 /// The other workers of a zone, as their announcements tell.
 #[derive(Debug, Clone)]
 pub struct Members {
     zone: ZoneName,
-    known: BTreeMap<WorkerId, (Announcement, Monotonic)>,
+    known: BTreeMap<WorkerId, Heard>,
     /// Shards that somebody listed and then listed no more.
     handed_over: BTreeSet<ShardIndex>,
 }
@@ -31,17 +47,18 @@ impl Members {
     }
 
     /// Notes an announcement; those of other zones are none of ours.
-    pub fn hear(&mut self, announcement: &Announcement, now: Monotonic) {
+    pub fn hear(&mut self, announcement: &Announcement, freshness: Freshness, now: Monotonic) {
         if announcement.zone == self.zone {
-            if let Some((before, _)) = self.known.get(&announcement.worker) {
-                self.handed_over.extend(&before.shards);
+            if let Some(before) = self.known.get(&announcement.worker) {
+                self.handed_over.extend(&before.said.shards);
             }
             for shard in &announcement.shards {
                 self.handed_over.remove(shard);
             }
-            self.known.insert(announcement.worker.clone(), (announcement.clone(), now));
+            let heard = Heard { said: announcement.clone(), at: now, freshness };
+            self.known.insert(announcement.worker.clone(), heard);
         }
-        self.known.retain(|_, (_, heard)| now.since(*heard) < REMEMBERED);
+        self.known.retain(|_, heard| now.since(heard.at) < REMEMBERED);
     }
 
     /// What is known about who held a shard before now. `suspect` is how long a silent
@@ -54,12 +71,15 @@ impl Members {
         heartbeat: Duration,
         suspect: Duration,
     ) -> Predecessor {
-        let silences = self.known.values().filter(|(said, _)| said.shards.contains(&shard));
-        let silences: Vec<Duration> =
-            silences.map(|(_, heard)| now.since(*heard)).filter(|s| *s <= suspect).collect();
-        if silences.iter().any(|silence| heartbeat < *silence) {
+        let recent =
+            |heard: &&Heard| heard.said.shards.contains(&shard) && now.since(heard.at) <= suspect;
+        let holders: Vec<&Heard> = self.known.values().filter(recent).collect();
+        let silent = |heard: &&Heard| {
+            heartbeat < now.since(heard.at) || heard.freshness == Freshness::Backlog
+        };
+        if holders.iter().any(silent) {
             Predecessor::Silent
-        } else if !silences.is_empty() {
+        } else if !holders.is_empty() {
             Predecessor::Heard
         } else if self.handed_over.contains(&shard) {
             Predecessor::None
@@ -82,7 +102,8 @@ impl Members {
         self.known
             .iter()
             .filter(|(other, _)| *other != worker)
-            .filter(|(_, (said, heard))| !said.draining && now.since(*heard) <= live)
+            .filter(|(_, heard)| heard.freshness == Freshness::Live && !heard.said.draining)
+            .filter(|(_, heard)| now.since(heard.at) <= live)
             .all(|(other, _)| (rendezvous(other, &self.zone, shard), other) < ours)
     }
 }
@@ -122,13 +143,13 @@ mod tests {
         let mut members = Members::new("z".parse().expect("a name"));
         assert_eq!(share(&members, "a", 0), 64);
         for worker in ["a", "b", "c"] {
-            members.hear(&says(worker, "z", false), at(0));
+            members.hear(&says(worker, "z", false), Freshness::Live, at(0));
         }
-        members.hear(&says("d", "elsewhere", false), at(0));
+        members.hear(&says("d", "elsewhere", false), Freshness::Live, at(0));
         let shares = ["a", "b", "c"].map(|worker| share(&members, worker, 0));
         assert_eq!(shares.iter().sum::<usize>(), 64);
         assert!(shares.iter().all(|share| (10..35).contains(share)), "{shares:?}");
-        members.hear(&says("b", "z", true), at(1));
+        members.hear(&says("b", "z", true), Freshness::Live, at(1));
         assert_eq!(share(&members, "a", 1) + share(&members, "c", 1), 64);
         assert_eq!(share(&members, "a", 9), 64, "the others fell silent");
     }
@@ -141,17 +162,21 @@ mod tests {
             members.predecessor(ShardIndex(shard), at(now), heartbeat, suspect)
         };
         assert_eq!(before(&members, 3, 5), Predecessor::Unknown);
-        members.hear(&says("b", "z", false), at(5));
+        members.hear(&says("b", "z", false), Freshness::Live, at(5));
         assert_eq!(before(&members, 3, 15), Predecessor::Heard);
         assert_eq!(before(&members, 3, 16), Predecessor::Silent);
         assert_eq!(before(&members, 3, 96), Predecessor::Unknown);
         assert_eq!(before(&members, 4, 5), Predecessor::Unknown);
         // Another holder does not hide the silent one.
-        members.hear(&says("c", "z", false), at(20));
+        members.hear(&says("c", "z", false), Freshness::Live, at(20));
         assert_eq!(before(&members, 3, 21), Predecessor::Silent);
+        members.hear(&says("b", "z", false), Freshness::Live, at(21));
+        assert_eq!(before(&members, 3, 21), Predecessor::Heard);
+        members.hear(&says("b", "z", false), Freshness::Backlog, at(21));
+        assert_eq!(before(&members, 3, 21), Predecessor::Silent, "it may be old");
         for worker in ["b", "c"] {
             let gone = Announcement { shards: Vec::new(), ..says(worker, "z", false) };
-            members.hear(&gone, at(22));
+            members.hear(&gone, Freshness::Live, at(22));
         }
         assert_eq!(before(&members, 3, 23), Predecessor::None);
     }

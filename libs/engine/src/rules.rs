@@ -165,6 +165,9 @@ impl HoldRules {
 /// Repairing what a crash left.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SweepRules {
+    /// How long after the commit of a release a gateway may still publish it; later it
+    /// leaves it to the sweep, since it was held up and another copy may be out.
+    pub publish_within: Duration,
     /// Age at which a `RELEASED` leg is published again.
     pub released: Duration,
     /// Beyond its cap: age at which a `PUBLISHED` leg is released afresh. The longest
@@ -179,6 +182,7 @@ pub struct SweepRules {
 impl Default for SweepRules {
     fn default() -> Self {
         Self {
+            publish_within: Duration::from_secs(5),
             released: Duration::from_secs(10),
             published: Duration::from_secs(150),
             waiting: Duration::from_secs(1),

@@ -4,7 +4,7 @@
 //! | --- | --- | --- |
 //! | handed over: its last announcement does not list the shard any more | nothing | starts at once |
 //! | was announced within T | sockets that it is closing | starts nothing for 2 s |
-//! | has been silent for longer than T: frozen, cut off, dead | sockets that nobody can close | the same; and each redelivered leg keeps a slot of its group for 60 s |
+//! | has been silent for longer than T (frozen, cut off, dead), or nobody knows for how long, since this worker was frozen itself | sockets that nobody can close | the same; and each redelivered leg keeps a slot of its group for 60 s |
 //! | is unknown: nobody was heard to list the shard | anything | as after a silent one |
 
 use mailfleet_model::fleet::ShardIndex;
@@ -89,6 +89,7 @@ mod tests {
     use mailfleet_model::fleet::Announcement;
 
     use super::*;
+    use crate::ownership::Freshness;
 
     fn at(seconds: u64) -> Monotonic {
         Monotonic(Duration::from_secs(seconds))
@@ -118,8 +119,8 @@ mod tests {
         ];
         for (listed, claimed, settled, ghost) in table {
             let mut members = Members::new("z".parse().expect("a name"));
-            members.hear(&says(&[7]), at(99));
-            members.hear(&says(listed), at(100));
+            members.hear(&says(&[7]), Freshness::Live, at(99));
+            members.hear(&says(listed), Freshness::Live, at(100));
             let takeover = Takeover::begin(&members, ShardIndex(7), at(claimed), &hold, &own);
             assert!(takeover.settled(at(settled)), "{listed:?} {claimed}");
             assert!(settled == claimed || !takeover.settled(at(settled - 1)));

@@ -31,12 +31,21 @@ pub struct Group {
     breaker: Breaker,
     /// "Too many connections" was heard: the lower limit, and until when.
     lowered: Option<(u32, Monotonic)>,
-    /// Slots of legs that a silent predecessor may still run, by when each is free.
-    ghosts: Vec<Monotonic>,
+    /// Legs that a silent predecessor may still run.
+    ghosts: Vec<Ghost>,
     interactive: u32,
     bulk: u32,
     mailboxes: BTreeMap<MailboxTag, Sessions>,
     sources: BTreeMap<IpAddr, u32>,
+}
+
+/// A leg that may run elsewhere, where nobody can end it.
+#[derive(Debug, Clone, Copy)]
+struct Ghost {
+    until: Monotonic,
+    mailbox: MailboxTag,
+    class: JobClass,
+    source: Option<IpAddr>,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -109,7 +118,7 @@ impl Group {
         let limit = self.limit(now);
         let open = limit.saturating_sub(reserve(limit, rules.reserve_one_in));
         let full = limit <= self.in_use(now) || (offer.class.is_bulk() && open <= self.bulk);
-        if full || self.mailbox_is_full(offer, rules) || self.source_is_full(offer) {
+        if full || self.mailbox_is_full(offer, now, rules) || self.source_is_full(offer, now) {
             return busy;
         }
         if let Some(wait) = self.breaker.wait(now) {
@@ -142,15 +151,17 @@ impl Group {
         self.breaker.note(Health::of(ending.code), now);
     }
 
-    /// Keeps a slot for a leg that a silent predecessor may still run.
-    pub fn haunt(&mut self, until: Monotonic) {
-        self.ghosts.push(until);
+    /// Keeps a slot for a leg that a silent predecessor may still run: of the group, of its
+    /// mailbox and of its source address.
+    pub fn haunt(&mut self, offer: &Offer, until: Monotonic) {
+        let Offer { mailbox, class, source, .. } = *offer;
+        self.ghosts.push(Ghost { until, mailbox, class, source });
     }
 
     /// Whether a slot is kept for a leg of a silent predecessor.
     #[must_use]
     pub fn is_haunted(&self, now: Monotonic) -> bool {
-        self.ghosts.iter().any(|until| now < *until)
+        self.ghosts.iter().any(|ghost| now < ghost.until)
     }
 
     /// The limit that holds now.
@@ -166,14 +177,14 @@ impl Group {
     /// Slots in use, ghosts included.
     #[must_use]
     pub fn in_use(&self, now: Monotonic) -> u32 {
-        let ghosts = self.ghosts.iter().filter(|until| now < **until).count();
+        let ghosts = self.ghosts.iter().filter(|ghost| now < ghost.until).count();
         let ghosts = u32::try_from(ghosts).unwrap_or(u32::MAX);
         ghosts.saturating_add(self.interactive).saturating_add(self.bulk)
     }
 
     /// Forgets ghosts that are gone; says whether nothing is left to remember.
     pub fn tidy(&mut self, now: Monotonic) -> bool {
-        self.ghosts.retain(|until| now < *until);
+        self.ghosts.retain(|ghost| now < ghost.until);
         let lowered = self.lowered.is_some_and(|(_, until)| now < until);
         let well = self.breaker == Breaker::default();
         let empty = self.interactive + self.bulk == 0 && self.ghosts.is_empty();
@@ -207,15 +218,26 @@ impl Group {
         }
     }
 
-    fn mailbox_is_full(&self, offer: &Offer, rules: &OwnRules) -> bool {
-        let Some(used) = self.mailboxes.get(&offer.mailbox) else { return false };
+    fn mailbox_is_full(&self, offer: &Offer, now: Monotonic, rules: &OwnRules) -> bool {
+        let mut used = self.mailboxes.get(&offer.mailbox).copied().unwrap_or_default();
+        for ghost in self.ghosts.iter().filter(|ghost| now < ghost.until) {
+            if ghost.mailbox == offer.mailbox {
+                used.all += 1;
+                used.sync += u32::from(ghost.class == JobClass::Sync);
+            }
+        }
         rules.mailbox <= used.all
             || (offer.class == JobClass::Sync && rules.mailbox_sync <= used.sync)
     }
 
-    fn source_is_full(&self, offer: &Offer) -> bool {
-        let used = offer.source.and_then(|source| self.sources.get(&source));
-        matches!((used, self.limits.per_source), (Some(used), Some(most)) if most.get() <= *used)
+    fn source_is_full(&self, offer: &Offer, now: Monotonic) -> bool {
+        let (Some(source), Some(most)) = (offer.source, self.limits.per_source) else {
+            return false;
+        };
+        let same = |ghost: &&Ghost| now < ghost.until && ghost.source == Some(source);
+        let ghosts = u32::try_from(self.ghosts.iter().filter(same).count()).unwrap_or(u32::MAX);
+        let used = self.sources.get(&source).copied().unwrap_or(0);
+        most.get() <= used.saturating_add(ghosts)
     }
 
     fn count(&mut self, offer: &Offer) {

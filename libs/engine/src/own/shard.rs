@@ -44,6 +44,8 @@ struct Held {
     tags: Vec<u64>,
     /// A later release that came meanwhile; its turn is when this one is acked.
     next: Option<Offer>,
+    /// A silent predecessor may run it until then.
+    ghost: Option<Monotonic>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,6 +74,9 @@ pub struct Shard {
     queues: BTreeMap<(GroupKey, JobClass), VecDeque<LegId>>,
     done: Memory,
     refused: BTreeMap<(GroupKey, LoginTag), Monotonic>,
+    /// Deliveries of legs that a silent predecessor may still run, by until when. They are
+    /// acked only then: should this worker die before, the next owner must hear of them.
+    ghosts: Vec<(Monotonic, u64)>,
     /// Legs that are asked for or run.
     started: u32,
 }
@@ -91,6 +96,7 @@ impl Shard {
             queues: BTreeMap::new(),
             done: Memory::default(),
             refused: BTreeMap::new(),
+            ghosts: Vec::new(),
             started: 0,
         }
     }
@@ -109,10 +115,7 @@ impl Shard {
             return vec![Action::Ack(offer.tag)];
         }
         if offer.redelivered {
-            if let Some(until) = self.takeover.ghost(now) {
-                self.group(&offer.group.clone(), now).haunt(until);
-            }
-            return self.hold_and_return(offer, ReturnReason::Redelivered, Duration::ZERO);
+            return self.give_back_redelivered(offer, now);
         }
         if !self.kinds.contains(&offer.kind) {
             return self.hold_and_return(offer, ReturnReason::UnknownKind, UNKNOWN_AGAIN);
@@ -122,6 +125,9 @@ impl Shard {
         }
         let queue = self.queues.entry((offer.group.clone(), offer.class)).or_default();
         queue.push_back(offer.leg);
+        // It may wait longer than the shard is young, and has been released before.
+        let start = if self.takeover.young(now) { StartRule::Ask } else { offer.start };
+        let offer = Offer { start, ..offer };
         self.hold(offer, Stage::Waiting(now));
         Vec::new()
     }
@@ -277,6 +283,9 @@ impl Shard {
             }
             actions.extend(self.give_back(leg, reason, after));
         }
+        let gone = self.ghosts.iter().filter(|(until, _)| *until <= now);
+        actions.extend(gone.map(|(_, tag)| Action::Ack(*tag)));
+        self.ghosts.retain(|(until, _)| now < *until);
         let keep = self.rules.memory;
         self.done.tidy(now, keep);
         self.refused.retain(|_, noted| now.since(*noted) < keep);
@@ -288,6 +297,12 @@ impl Shard {
                 || legs.values().any(|held| held.offer.group == *key)
         });
         actions
+    }
+
+    /// The release of a leg that it holds.
+    #[must_use]
+    pub fn dispatch_of(&self, leg: LegId) -> Option<Dispatch> {
+        self.legs.get(&leg).map(|held| held.offer.dispatch)
     }
 
     /// Legs that are asked for or run: slots of the worker.
@@ -362,19 +377,29 @@ impl Shard {
         queue.remove(place);
         self.started += 1;
         let held = self.legs.get_mut(&leg)?;
-        let ask = held.offer.start == StartRule::Ask || self.takeover.young(now);
-        let (stage, action) = if ask {
-            (Stage::Asking(now), Action::Ask(leg, held.offer.dispatch))
-        } else {
-            (Stage::Running, Action::Start(leg, held.offer.tag))
+        let (stage, action) = match held.offer.start {
+            StartRule::Ask => (Stage::Asking(now), Action::Ask(leg, held.offer.dispatch)),
+            StartRule::Free => (Stage::Running, Action::Start(leg, held.offer.tag)),
         };
         held.stage = stage;
         Some(action)
     }
 
+    fn give_back_redelivered(&mut self, offer: Offer, now: Monotonic) -> Vec<Action> {
+        let (leg, ghost) = (offer.leg, self.takeover.ghost(now));
+        if let Some(until) = ghost {
+            self.group(&offer.group, now).haunt(&offer, until);
+        }
+        let actions = self.hold_and_return(offer, ReturnReason::Redelivered, Duration::ZERO);
+        if let Some(held) = self.legs.get_mut(&leg) {
+            held.ghost = ghost;
+        }
+        actions
+    }
+
     fn hold(&mut self, offer: Offer, stage: Stage) {
         let tags = vec![offer.tag];
-        self.legs.insert(offer.leg, Held { offer, stage, tags, next: None });
+        self.legs.insert(offer.leg, Held { offer, stage, tags, next: None, ghost: None });
     }
 
     fn hold_and_return(
@@ -398,7 +423,13 @@ impl Shard {
     fn forget(&mut self, leg: LegId, now: Monotonic) -> Vec<Action> {
         let Some(held) = self.legs.remove(&leg) else { return Vec::new() };
         self.done.note(leg, held.offer.dispatch, now);
-        let mut actions: Vec<Action> = held.tags.into_iter().map(Action::Ack).collect();
+        let mut actions = match held.ghost {
+            Some(until) => {
+                self.ghosts.extend(held.tags.into_iter().map(|tag| (until, tag)));
+                Vec::new()
+            }
+            None => held.tags.into_iter().map(Action::Ack).collect(),
+        };
         if let Some(next) = held.next {
             actions.extend(self.offered(next, now));
         }

@@ -12,20 +12,24 @@
 //! ```
 
 mod event;
+mod hold;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU16;
 
 use mailfleet_model::fleet::{
-    Announcement, Control, GroupSettings, LegId, LegKind, ShardIndex, WorkerId, ZoneName, shard_of,
+    Announcement, Control, Dispatch, GroupSettings, LegId, LegKind, ShardIndex, WorkerId, ZoneName,
+    shard_of,
 };
 
 use crate::fence::{Fence, Standing};
 use crate::own::{Action, Ending, Offer, Shard};
-use crate::ownership::Members;
+use crate::ownership::{Freshness, Members};
 use crate::rules::Rules;
 use crate::takeover::Takeover;
 use crate::time::Monotonic;
+
+use hold::Hold;
 
 pub use event::{Claim, ClaimId, Effect, Event};
 
@@ -54,13 +58,6 @@ enum Link {
     Up(Fence),
 }
 
-#[derive(Debug, Clone)]
-enum Hold {
-    Claiming,
-    Held(Box<Shard>),
-    Leaving(Box<Shard>, Monotonic),
-}
-
 /// A worker.
 #[derive(Debug, Clone)]
 pub struct Worker {
@@ -78,6 +75,10 @@ pub struct Worker {
     lost: BTreeMap<ShardIndex, Monotonic>,
     announced: Option<Monotonic>,
     ticked: Monotonic,
+    /// When the last event came: a long gap is a time in which this worker was frozen.
+    awake: Monotonic,
+    /// Until when what is heard may have waited for this worker to wake up.
+    backlog_until: Option<Monotonic>,
     last_claim: u64,
     draining: bool,
 }
@@ -98,6 +99,8 @@ impl Worker {
             lost: BTreeMap::new(),
             announced: None,
             ticked: now,
+            awake: now,
+            backlog_until: None,
             last_claim: 0,
             draining: false,
         }
@@ -106,6 +109,7 @@ impl Worker {
     /// Takes an event and says what is to be done.
     pub fn handle(&mut self, event: Event, now: Monotonic) -> Vec<Effect> {
         // A worker that was frozen learns here that its locks are gone, before anything.
+        self.notice_gap(now);
         let mut effects = self.check_fence(now);
         effects.extend(match event {
             Event::Tick => self.tick(now),
@@ -161,6 +165,22 @@ impl Worker {
     /// The shards that it holds, to be shown.
     pub fn shards(&self) -> impl Iterator<Item = (ShardIndex, &Shard)> {
         self.holds.iter().filter_map(|(index, (_, hold))| hold.shard().map(|s| (*index, s)))
+    }
+
+    /// The release of a leg that it holds.
+    #[must_use]
+    pub fn dispatch_of(&self, leg: LegId) -> Option<Dispatch> {
+        self.shards().find_map(|(_, shard)| shard.dispatch_of(leg))
+    }
+
+    /// A worker that was frozen has a picture of the others that is as old as its sleep,
+    /// and gets their words of all that time at once: it listens anew before it claims.
+    fn notice_gap(&mut self, now: Monotonic) {
+        if self.rules.hold.announce < now.since(self.awake) {
+            self.backlog_until = Some(now.plus(self.rules.hold.announce));
+            self.claim_after = self.claim_after.max(now.plus(self.rules.hold.warm_up));
+        }
+        self.awake = now;
     }
 
     fn check_fence(&mut self, now: Monotonic) -> Vec<Effect> {
@@ -261,7 +281,9 @@ impl Worker {
         match control {
             Control::Announce(announcement) => {
                 if announcement.worker != self.identity.worker {
-                    self.members.hear(&announcement, now);
+                    let backlog = self.backlog_until.is_some_and(|until| now < until);
+                    let freshness = if backlog { Freshness::Backlog } else { Freshness::Live };
+                    self.members.hear(&announcement, freshness, now);
                 }
             }
             Control::Settings(groups) => {
@@ -451,28 +473,6 @@ impl Worker {
             effects.extend(own(*index, *id, actions));
         }
         effects
-    }
-}
-
-impl Hold {
-    fn shard(&self) -> Option<&Shard> {
-        match self {
-            Self::Claiming => None,
-            Self::Held(shard) | Self::Leaving(shard, _) => Some(shard),
-        }
-    }
-
-    fn shard_mut(&mut self) -> Option<&mut Shard> {
-        match self {
-            Self::Claiming => None,
-            Self::Held(shard) | Self::Leaving(shard, _) => Some(shard),
-        }
-    }
-
-    fn leave(&mut self, now: Monotonic) {
-        if let Self::Held(shard) = self {
-            *self = Self::Leaving(shard.clone(), now);
-        }
     }
 }
 

@@ -1,0 +1,62 @@
+//! Without faults: nobody waits for what is none of theirs.
+//!
+//! A batch fills one server with long legs, a tarpit holds another server of the same
+//! shard's owner, and somebody asks for an answer every few seconds.
+
+use std::time::Duration;
+
+use mailfleet_model::fleet::{JobClass, shard_of};
+
+use crate::sim::history::{History, JobPlan, Password};
+use crate::sim::mail::plan_index;
+use crate::sim::mutation::Mutation;
+use crate::sim::world::{SHARDS, group, run};
+
+/// How long an interactive leg may wait for its session: the ways over the network, not
+/// the end of somebody else's leg.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(1);
+
+fn job(at: u64, class: JobClass, mailbox: u8, group: usize, takes: u64) -> JobPlan {
+    JobPlan {
+        at,
+        class,
+        tenant: 0,
+        mailbox,
+        password: Password::Right,
+        groups: vec![group],
+        takes,
+        flaky: 0,
+        cancel_at: None,
+        tight: false,
+    }
+}
+
+/// The longest wait of an interactive job from its submission to its first session.
+pub(crate) fn longest_wait(mutation: Option<Mutation>) -> Duration {
+    let batch =
+        (0..60).map(|n| job(5_000, JobClass::Revalidation, n % 50, 0, 20_000 + u64::from(n)));
+    let sick = same_shard_as(0);
+    let tarpit = (0..20).map(|n| job(5_000, JobClass::Interactive, 60 + n % 3, sick, 30_000));
+    let asked = (0..12_u8)
+        .map(|n| job(10_000 + u64::from(n) * 4_000, JobClass::Interactive, 50 + n % 5, 0, 900));
+    let asked_from = 60 + 20;
+    let jobs: Vec<JobPlan> = batch.chain(tarpit).chain(asked).collect();
+    let limits = vec![5; sick + 1];
+    let history = History { seed: 7, gateways: 2, workers: 2, limits, jobs, faults: Vec::new() };
+    let world = run(&history, mutation).expect("no promise is broken");
+    let waits = world.mail.first_session.iter();
+    let waits = waits.filter(|(job, _)| asked_from <= plan_index(**job)).map(|(_, wait)| *wait);
+    waits.max().expect("interactive jobs ran")
+}
+
+/// Another group that the same owner has in the same shard.
+fn same_shard_as(index: usize) -> usize {
+    let shard = |index| shard_of(&group(index).key, SHARDS);
+    (index + 1..100).find(|other| shard(*other) == shard(index)).expect("one of a hundred")
+}
+
+#[test]
+fn interactive_jobs_are_held_up_neither_by_a_batch_nor_by_a_sick_server() {
+    let wait = longest_wait(None);
+    assert!(wait <= PATIENCE, "somebody waited {wait:?}");
+}

@@ -1,0 +1,7 @@
+//! The whole fleet in one thread, with everything that can go wrong, thousands of times.
+
+mod sim;
+
+mod calm;
+mod histories;
+mod mutations;

@@ -1,0 +1,304 @@
+//! The simulated world: time, what is scheduled, and who it is for.
+
+use std::collections::BTreeMap;
+use std::num::{NonZeroU16, NonZeroU32};
+use std::time::Duration;
+
+use mailfleet_engine::{Monotonic, Rules};
+use mailfleet_model::JobId;
+use mailfleet_model::fleet::{
+    BatchId, GroupId, GroupKey, GroupLimits, GroupSettings, JobState, Timestamp, ZoneName,
+};
+use uuid::Uuid;
+
+use super::broker::Broker;
+use super::event::{Client, ForBroker, ForGateway, ForWorker, Scheduled};
+use super::gateway::Gateway;
+use super::history::History;
+use super::mail::Mail;
+use super::mutation::Mutation;
+use super::random::Random;
+use super::store::{Store, counter};
+use super::worker::Worker;
+
+/// K in the simulation: few, so that groups share shards.
+pub(crate) const SHARDS: NonZeroU16 = NonZeroU16::new(4).expect("not zero");
+/// Where the store's clock begins, in microseconds.
+const EPOCH: u64 = 1_800_000_000_000_000;
+/// How long a run may last beyond what its clock jumps cost. Deadlines are two hours: what
+/// ends only by its deadline was not done by whoever should have done it.
+const LONGEST: Duration = Duration::from_secs(40 * 60);
+
+#[derive(Debug)]
+pub(crate) struct World {
+    pub(crate) history: History,
+    pub(crate) mutation: Option<Mutation>,
+    pub(crate) rules: Rules,
+    pub(crate) random: Random,
+    pub(crate) now: Duration,
+    serial: u64,
+    queue: BTreeMap<(Duration, u64), Scheduled>,
+    pub(crate) store: Store,
+    pub(crate) clock_jump: i64,
+    pub(crate) store_down: bool,
+    pub(crate) lose_confirms: bool,
+    pub(crate) lose_control: bool,
+    pub(crate) gateways: Vec<Gateway>,
+    pub(crate) workers: Vec<Worker>,
+    pub(crate) broker: Broker,
+    pub(crate) mail: Mail,
+    /// For each planned job: the job that answers it, once that is known.
+    pub(crate) answers: Vec<Option<Answer>>,
+    pub(crate) faults_left: usize,
+    /// Which run of which worker begins when.
+    pub(crate) restarts: BTreeMap<(Duration, usize), u64>,
+    pub(crate) broken: Vec<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Answer {
+    Job(JobId),
+    Refused,
+}
+
+/// Runs a history to its end; the first broken promise ends it.
+pub(crate) fn run(history: &History, mutation: Option<Mutation>) -> Result<World, String> {
+    let mut world = World::new(history.clone(), mutation);
+    world.begin();
+    let longest = LONGEST + world.jumps_back();
+    while !world.is_over() {
+        let Some(((at, _), event)) = world.queue.pop_first() else { break };
+        world.now = at;
+        world.store.now = world.store_time();
+        world.restart_workers();
+        world.dispatch(event);
+        world.broken.append(&mut world.store.broken);
+        if let Some(broken) = world.broken.first() {
+            return Err(format!("at {at:?}: {broken}"));
+        }
+        if longest < at {
+            return Err(world.stuck());
+        }
+    }
+    world.final_checks()?;
+    Ok(world)
+}
+
+impl World {
+    fn new(history: History, mutation: Option<Mutation>) -> Self {
+        let rules = Mutation::rules(mutation);
+        let mut store = Store::default();
+        for (index, limit) in history.limits.iter().enumerate() {
+            let group = group(index);
+            let settings = GroupSettings {
+                group: group.clone(),
+                limits: limits(*limit),
+                paused: false,
+                version: 1,
+            };
+            store.settings.insert(group, settings);
+        }
+        let zero = Monotonic(Duration::ZERO);
+        Self {
+            random: Random::new(history.seed),
+            now: Duration::ZERO,
+            serial: 0,
+            queue: BTreeMap::new(),
+            store,
+            clock_jump: 0,
+            store_down: false,
+            lose_confirms: false,
+            lose_control: false,
+            gateways: (0..history.gateways).map(|_| Gateway::new(zero)).collect(),
+            workers: (0..history.workers).map(|i| Worker::new(i, 0, &rules, zero)).collect(),
+            broker: Broker::new(SHARDS.get()),
+            mail: Mail::new(&history.limits),
+            answers: vec![None; history.jobs.len()],
+            faults_left: history.faults.len(),
+            restarts: BTreeMap::new(),
+            broken: Vec::new(),
+            rules,
+            mutation,
+            history,
+        }
+    }
+
+    fn begin(&mut self) {
+        for (index, job) in self.history.jobs.clone().into_iter().enumerate() {
+            self.at(millis(job.at), Scheduled::Client(Client::Submit(index)));
+            if let Some(cancel) = job.cancel_at {
+                self.at(millis(cancel), Scheduled::Client(Client::Cancel(index)));
+            }
+        }
+        for (index, fault) in self.history.faults.clone().into_iter().enumerate() {
+            self.at(millis(fault.at), Scheduled::Fault(index));
+        }
+        for index in 0..self.history.gateways {
+            let after = self.random.millis(0, 250);
+            self.gateway_later(index, after, ForGateway::Tick);
+        }
+        for index in 0..self.history.workers {
+            self.begin_worker(index);
+        }
+    }
+
+    pub(crate) fn monotonic(&self) -> Monotonic {
+        Monotonic(self.now)
+    }
+
+    pub(crate) fn store_time(&self) -> Timestamp {
+        let micros = u64::try_from(self.now.as_micros()).expect("a short run");
+        Timestamp((EPOCH + micros).saturating_add_signed(self.clock_jump * 1_000_000))
+    }
+
+    pub(crate) fn at(&mut self, time: Duration, event: Scheduled) {
+        self.serial += 1;
+        self.queue.insert((time.max(self.now), self.serial), event);
+    }
+
+    pub(crate) fn later(&mut self, after: Duration, event: Scheduled) {
+        self.at(self.now + after, event);
+    }
+
+    /// A way over the network, there or back.
+    pub(crate) fn hop(&mut self) -> Duration {
+        self.random.millis(1, 6)
+    }
+
+    pub(crate) fn gateway_later(&mut self, index: usize, after: Duration, event: ForGateway) {
+        let run = self.gateways[index].run;
+        self.later(after, Scheduled::Gateway(index, run, event));
+    }
+
+    pub(crate) fn worker_later(&mut self, index: usize, after: Duration, event: ForWorker) {
+        let run = self.workers[index].run;
+        self.later(after, Scheduled::Worker(index, run, event));
+    }
+
+    pub(crate) fn broker_later(&mut self, event: ForBroker) {
+        let after = self.hop();
+        self.later(after, Scheduled::Broker(event));
+    }
+
+    fn dispatch(&mut self, event: Scheduled) {
+        match event {
+            Scheduled::Fault(index) => self.strike(index),
+            Scheduled::Heal(index) => self.heal(index),
+            Scheduled::Client(client) => self.client(&client),
+            Scheduled::Gateway(index, run, event) => {
+                let gateway = &self.gateways[index];
+                if gateway.run != run || !gateway.alive {
+                    return;
+                }
+                match gateway.frozen {
+                    Some(thaw) => self.at(thaw, Scheduled::Gateway(index, run, event)),
+                    None => self.on_gateway(index, event),
+                }
+            }
+            Scheduled::Worker(index, run, event) => {
+                let worker = &self.workers[index];
+                if worker.run != run || !worker.alive {
+                    return;
+                }
+                match worker.frozen {
+                    Some((_, thaw)) => self.at(thaw, Scheduled::Worker(index, run, event)),
+                    None => self.on_worker(index, event),
+                }
+            }
+            Scheduled::Broker(event) => self.on_broker(event),
+            Scheduled::SessionClosed(session) => self.mail.close(session),
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        self.faults_left == 0
+            && self.answers.iter().all(Option::is_some)
+            && self.store.rows.values().all(|row| row.job.state.is_final())
+    }
+
+    fn stuck(&self) -> String {
+        let open = self.store.rows.values().filter(|row| !row.job.state.is_final());
+        let legs: Vec<String> = open
+            .flat_map(|row| &row.legs)
+            .filter(|leg| !leg.state.is_final())
+            .map(|leg| format!("{} {} {:?}", leg.id, leg.state, leg.dispatch))
+            .collect();
+        let unanswered = self.answers.iter().filter(|answer| answer.is_none()).count();
+        format!("I7: after {:?} still open: {legs:?}; {unanswered} unanswered", self.now)
+    }
+
+    fn final_checks(&self) -> Result<(), String> {
+        let mut sums = BTreeMap::new();
+        let slack = self.deadline_slack();
+        for row in self.store.rows.values() {
+            let (deadline, finished) = (row.job.deadline, row.job.finished);
+            if finished.is_some_and(|at| deadline.plus(slack) < at) {
+                return Err(format!("I7: job {} outlived its deadline", row.job.id));
+            }
+            if row.job.report.is_none() {
+                return Err(format!("I2: job {} has no report", row.job.id));
+            }
+            if let Some(batch) = row.job.batch {
+                *counter(sums.entry(batch).or_default(), &row.job) += 1;
+            }
+        }
+        for answer in self.answers.iter().flatten() {
+            if let Answer::Job(job) = answer
+                && !self.store.rows.contains_key(job)
+            {
+                return Err(format!("I1: job {job} was accepted and is gone"));
+            }
+        }
+        if sums == self.store.batches {
+            Ok(())
+        } else {
+            Err(format!("I8: batches count {:?}, their items {sums:?}", self.store.batches))
+        }
+    }
+
+    /// How much longer a run lasts because the store's clock was set back.
+    fn jumps_back(&self) -> Duration {
+        use super::history::What;
+        let back = |fault: &super::history::Fault| match fault.what {
+            What::ClockJump(seconds) => u64::try_from(-seconds).unwrap_or(0),
+            _ => 0,
+        };
+        Duration::from_secs(self.history.faults.iter().map(back).sum())
+    }
+
+    /// How late a deadline may be noticed: as long as faults may keep everybody from looking.
+    fn deadline_slack(&self) -> Duration {
+        use super::history::What;
+        let of = |fault: &super::history::Fault| match fault.what {
+            What::ClockJump(seconds) => seconds.unsigned_abs() * 1_000,
+            _ => fault.lasts,
+        };
+        millis(10_000 + self.history.faults.iter().map(of).sum::<u64>())
+    }
+
+    pub(crate) fn state_of(&self, job: JobId) -> Option<JobState> {
+        self.store.rows.get(&job).map(|row| row.job.state)
+    }
+}
+
+pub(crate) fn millis(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+pub(crate) fn zone() -> ZoneName {
+    "default".parse().expect("a name")
+}
+
+pub(crate) fn group(index: usize) -> GroupId {
+    let key = GroupKey::new(format!("imap:192.0.2.{index}")).expect("a key");
+    GroupId { zone: zone(), key }
+}
+
+pub(crate) fn limits(concurrency: u32) -> GroupLimits {
+    let concurrency = NonZeroU32::new(concurrency).expect("a limit is not zero");
+    GroupLimits { concurrency, per_source: None, rate: None }
+}
+
+pub(crate) fn batch() -> BatchId {
+    BatchId(Uuid::from_u128(77))
+}
