@@ -96,7 +96,9 @@ impl World {
     }
 
     pub(crate) fn on_gateway(&mut self, index: usize, event: ForGateway) {
-        if self.store_down && !matches!(event, ForGateway::Tick | ForGateway::Heard(_)) {
+        let needs_store =
+            !matches!(event, ForGateway::Tick | ForGateway::Heard(_) | ForGateway::Publish(..));
+        if self.store_down && needs_store {
             // What the sweeps or the client repeat may be lost; news must not be.
             if matches!(event, ForGateway::News(..)) {
                 self.gateway_later(index, millis(500), event);
@@ -258,11 +260,16 @@ impl World {
         }
     }
 
+    /// The time between two steps of a gateway: now and then so long that a crash or an
+    /// outage finds something between them.
+    fn step(&mut self) -> Duration {
+        let slow = !self.history.faults.is_empty() && self.random.chance(20);
+        self.random.millis(0, if slow { 5_000 } else { 3 })
+    }
+
     fn wake_groups(&mut self, index: usize, groups: impl IntoIterator<Item = GroupId>) {
         for group in groups.into_iter().collect::<BTreeSet<_>>() {
-            // A slow step now and then: a crash or an outage finds something between two.
-            let after = if self.random.chance(5) { 3_000 } else { 2 };
-            let after = self.random.millis(0, after);
+            let after = self.step();
             self.gateway_later(index, after, ForGateway::Dispatch(group));
         }
     }
@@ -271,7 +278,7 @@ impl World {
         let rules = self.rules.dispatch.clone();
         let (legs, decided) = self.store.release(group, |view| release(view, &rules));
         for leg in legs {
-            let (after, committed) = (self.random.millis(0, 4), self.now);
+            let (after, committed) = (self.step(), self.now);
             let rule = if leg.dispatch.0 == 1 { StartRule::Free } else { StartRule::Ask };
             self.gateway_later(index, after, ForGateway::Publish(Box::new(leg), rule, committed));
         }

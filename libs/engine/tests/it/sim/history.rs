@@ -146,7 +146,7 @@ impl Focus {
         };
         match (self, random.index(3)) {
             (Self::Passwords, 0) => struck(What::StoreDown, 2_000, 30_000, random),
-            (Self::Passwords, 1) => struck(What::KillWorker(worker), 300, 5_000, random),
+            (Self::Passwords, 1) => struck(What::DropConnection(worker), 0, 0, random),
             (Self::Cuts, 0) => struck(What::CutBoth(worker), 60_000, 180_000, random),
             _ => fault,
         }

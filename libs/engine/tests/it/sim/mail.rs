@@ -122,25 +122,25 @@ impl World {
     }
 
     /// The stated residue, of sockets that nobody can close: those of a worker that is
-    /// frozen for so long that the slots kept for its legs are free again (2 T until the
-    /// lock frees, and 60 s); and those of a worker that cannot hear that somebody deleted
-    /// its queue, lock and deliveries together.
+    /// frozen for longer than 60 s after its lock was free; and those of a worker that
+    /// cannot hear that somebody deleted its queue, lock and deliveries together.
     fn is_residue(&self, session: &Session) -> bool {
         let worker = &self.workers[session.worker];
         if worker.run != session.run {
             return false;
         }
-        let frozen =
-            worker.frozen.map(|(since, _)| since).or(worker.thawed.map(|(since, _)| since));
-        let long = |since: Duration| millis(80_000) <= self.now.saturating_sub(since);
-        let deaf = [frozen, worker.cut_since].into_iter().flatten().min();
-        let deleted = |since: Duration| {
-            self.history.faults.iter().any(|fault| {
-                matches!(fault.what, What::DeleteQueue(_))
-                    && (since..=self.now).contains(&millis(fault.at))
-            })
+        let frozen = worker.frozen.or(worker.thawed).map(|(since, _)| since);
+        let Some(deaf) = [frozen, worker.cut_since].into_iter().flatten().min() else {
+            return false;
         };
-        frozen.is_some_and(long) || deaf.is_some_and(deleted)
+        let since = |what: fn(What, usize) -> bool| {
+            let faults = self.history.faults.iter();
+            let struck = faults.filter(|f| what(f.what, session.worker)).map(|f| millis(f.at));
+            struck.filter(|at| (deaf..=self.now).contains(at)).min()
+        };
+        let freed = since(frees_lock).unwrap_or(Duration::MAX).min(deaf + millis(20_000));
+        let long = frozen.is_some() && freed + millis(60_000) <= self.now;
+        long || since(|what, _| matches!(what, What::DeleteQueue(_))).is_some()
     }
 
     /// How long an owner may go by an older limit: until the next broadcast reaches it.
@@ -180,6 +180,11 @@ impl World {
         let summary = LegSummary { code, retry, login, submission: Submission::NotSent };
         (LegEnd { summary, report: Payload::default() }, Ending { code, login })
     }
+}
+
+/// Whether a fault frees the locks of a worker that hears nothing, before its silence does.
+fn frees_lock(what: What, worker: usize) -> bool {
+    what == What::RestartBroker || what == What::DropConnection(worker)
 }
 
 /// Which planned job a job was made for.
