@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use mailfleet_api::FILE_DESCRIPTOR_SET;
-use mailfleet_api::v1::validation_service_server::ValidationServiceServer;
+use mailfleet_api::v1::validation_service_server::{self, ValidationServiceServer};
 use tokio::net::TcpListener;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -32,6 +32,9 @@ const MAX_HEADERS: u32 = 16 * 1024;
 const MAX_ANSWER: usize = 4 * 1024 * 1024;
 /// Largest request to the health and reflection services, in bytes.
 const MAX_SMALL_REQUEST: usize = 16 * 1024;
+/// Names under which the reflection service describes itself.
+const REFLECTION: &str = "grpc.reflection.v1.ServerReflection";
+const REFLECTION_ALPHA: &str = "grpc.reflection.v1alpha.ServerReflection";
 
 /// Why the gateway cannot serve.
 #[derive(Debug, thiserror::Error)]
@@ -126,16 +129,21 @@ impl Server {
     async fn router(&self) -> Result<(HealthReporter, Router), Error> {
         let (health, health_service) = tonic_health::server::health_reporter();
         health.set_serving::<ValidationServiceServer<Validations>>().await;
-        let describe = || {
+        // By name: the descriptors also know services that other deployments serve.
+        let describe = |reflection: &'static str| {
             tonic_reflection::server::Builder::configure()
                 .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
                 .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+                .with_service_name(validation_service_server::SERVICE_NAME)
+                .with_service_name(tonic_health::pb::health_server::SERVICE_NAME)
+                .with_service_name(reflection)
         };
         let service = ValidationServiceServer::new(self.validations.clone())
             .max_decoding_message_size(self.config.max_request_bytes)
             .max_encoding_message_size(MAX_ANSWER);
-        let reflection = describe().build_v1().map_err(Error::Reflection)?;
-        let reflection_alpha = describe().build_v1alpha().map_err(Error::Reflection)?;
+        let reflection = describe(REFLECTION).build_v1().map_err(Error::Reflection)?;
+        let reflection_alpha =
+            describe(REFLECTION_ALPHA).build_v1alpha().map_err(Error::Reflection)?;
         let router = tonic::transport::Server::builder()
             .max_concurrent_streams(MAX_STREAMS)
             .http2_max_header_list_size(MAX_HEADERS)
