@@ -8,7 +8,7 @@ use mailfleet_model::fleet::{JobFilter, JobRecord, JobState, LegRecord, Payload,
 use mailfleet_model::{EmailAddress, FaultCode, JobId, Leg, TraceId, Verdict, Violations};
 
 use crate::enums::{self, Mirror};
-use crate::order::{self, JobOrder, LegOrder};
+use crate::order::{self, LegOrder};
 use crate::{code, endpoint, v1, when};
 
 /// Begins the name of every job.
@@ -56,7 +56,7 @@ pub fn parse_watch_token(token: &str) -> Result<Option<u64>, Violations> {
 /// The job with its legs, and the report if it is to be shown.
 #[must_use]
 pub fn message(job: &JobRecord, legs: &[LegRecord], report: Option<v1::Report>) -> v1::Job {
-    let order = JobOrder::from_payload(&job.payload).ok();
+    let order = order::outline(&job.payload).ok();
     v1::Job {
         name: name(job.id),
         job_id: job.id.to_string(),
@@ -139,7 +139,7 @@ impl Listing {
         let verdict = self.verdicts.is_empty()
             || job.verdict.is_some_and(|verdict| self.verdicts.contains(&verdict));
         let is_mailbox = |payload: &Payload| {
-            let order = JobOrder::from_payload(payload);
+            let order = order::outline(payload);
             order.is_ok_and(|order| Some(&order.mailbox) == self.mailbox.as_ref())
         };
         verdict && (self.mailbox.is_none() || is_mailbox(&job.payload))

@@ -4,12 +4,12 @@
 //! certificate that is bad on one service only was forgotten there.
 
 use mailfleet_model::leg::LoginOutcome;
-use mailfleet_model::{Confidence, FactKind, Fault, FaultCode, Leg, LegReport, Phase, Validation};
+use mailfleet_model::{Confidence, FactKind, Fault, FaultCode, Leg, LegReport, Outline, Phase};
 
 /// Adds to the faults what the other legs tell about them.
-pub fn compare(validation: &Validation, legs: &[LegReport], faults: &mut [Fault]) {
+pub fn compare(outline: &Outline, legs: &[LegReport], faults: &mut [Fault]) {
     for fault in faults.iter_mut() {
-        same_login_elsewhere(validation, legs, fault);
+        same_login_elsewhere(outline, legs, fault);
         certificate_elsewhere(legs, fault);
         silence_elsewhere(legs, fault);
     }
@@ -17,12 +17,12 @@ pub fn compare(validation: &Validation, legs: &[LegReport], faults: &mut [Fault]
 
 /// The same user and secret was accepted on another leg: so the password is right, and
 /// something about this service differs.
-fn same_login_elsewhere(validation: &Validation, legs: &[LegReport], fault: &mut Fault) {
+fn same_login_elsewhere(outline: &Outline, legs: &[LegReport], fault: &mut Fault) {
     use FaultCode as C;
     if !matches!(fault.code, C::AuthInvalidCredentials | C::AuthRejectedUnspecified) {
         return;
     }
-    let Some(accepted) = accepted_twin(validation, legs, fault.leg) else { return };
+    let Some(accepted) = accepted_twin(outline, legs, fault.leg) else { return };
     let differs = match fault.leg {
         Leg::Smtp => [C::SmtpAuthDisabled, C::AuthUsernameFormat, C::AuthAppPasswordRequired],
         _ => [C::ProtocolDisabledForMailbox, C::AuthUsernameFormat, C::AuthAppPasswordRequired],
@@ -41,15 +41,16 @@ fn same_login_elsewhere(validation: &Validation, legs: &[LegReport], fault: &mut
 }
 
 /// The leg that accepted the login which `refused` refused.
-fn accepted_twin(validation: &Validation, legs: &[LegReport], refused: Leg) -> Option<Leg> {
-    let settings = || validation.incoming.iter().chain(validation.outgoing.as_ref());
-    let login_of =
-        |leg: Leg| settings().find(|s| Leg::from(s.endpoint.protocol) == leg).map(|s| &s.login);
+fn accepted_twin(outline: &Outline, legs: &[LegReport], refused: Leg) -> Option<Leg> {
+    let login_of = |leg: Leg| {
+        let asked = outline.legs().find(|asked| Leg::from(asked.endpoint.protocol) == leg);
+        asked.map(|asked| asked.login)
+    };
     let ours = login_of(refused)?;
     legs.iter()
         .filter(|report| report.leg != refused && report.login == LoginOutcome::Accepted)
         .map(|report| report.leg)
-        .find(|leg| login_of(*leg).is_some_and(|login| login.same_as(ours)))
+        .find(|leg| login_of(*leg) == Some(ours))
 }
 
 /// A certificate problem that another leg of the same host does not have.
@@ -96,46 +97,42 @@ fn silence_elsewhere(legs: &[LegReport], fault: &mut Fault) {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
     use std::time::SystemTime;
 
-    use mailfleet_model::tls::{TlsFacts, TlsPolicy};
-    use mailfleet_model::{
-        Credential, Endpoint, LegSettings, Login, Protocol, Secret, TestMail, validation,
-    };
+    use mailfleet_model::fleet::LoginTag;
+    use mailfleet_model::tls::TlsFacts;
+    use mailfleet_model::{Endpoint, OutlineLeg, Protocol};
 
     use super::*;
 
-    fn settings(protocol: Protocol, secret: &str) -> LegSettings {
-        let secret = Arc::new(Credential::Password(Secret::new(secret.as_bytes().to_vec())));
-        LegSettings {
+    fn settings(protocol: Protocol, login: u8) -> OutlineLeg {
+        OutlineLeg {
             endpoint: Endpoint::parse(protocol, "mail.example.test").expect("an endpoint"),
-            login: Login::new("taro", secret).expect("a login"),
+            username: "taro".to_owned(),
+            login: LoginTag([login; 32]),
         }
     }
 
-    fn asked(imap: &str, smtp: &str) -> Validation {
-        Validation {
+    fn asked(imap: u8, smtp: u8) -> Outline {
+        Outline {
             mailbox: "taro@example.test".parse().expect("an address"),
             incoming: vec![settings(Protocol::Imap, imap)],
             outgoing: Some(settings(Protocol::Smtp, smtp)),
-            test_mail: TestMail::Envelope,
-            tls: TlsPolicy::default(),
-            budget: validation::DEFAULT_BUDGET,
-            arrival_timeout: validation::DEFAULT_ARRIVAL_TIMEOUT,
+            test_mail: None,
+            egress: Vec::new(),
         }
     }
 
     fn report(protocol: Protocol, login: LoginOutcome) -> LegReport {
-        let endpoint = settings(protocol, "").endpoint;
+        let endpoint = settings(protocol, 0).endpoint;
         let mut report = LegReport::begin(protocol.into(), endpoint, SystemTime::UNIX_EPOCH);
         report.login = login;
         report
     }
 
-    fn compared(validation: &Validation, legs: &[LegReport], fault: Fault) -> Fault {
+    fn compared(outline: &Outline, legs: &[LegReport], fault: Fault) -> Fault {
         let mut faults = vec![fault];
-        compare(validation, legs, &mut faults);
+        compare(outline, legs, &mut faults);
         faults.remove(0)
     }
 
@@ -146,11 +143,11 @@ mod tests {
             report(Protocol::Smtp, LoginOutcome::RefusedDefinitively),
         ];
         let refused = Fault::new(FaultCode::AuthInvalidCredentials, Leg::Smtp);
-        let same = compared(&asked("a", "a"), &legs, refused.clone());
+        let same = compared(&asked(1, 1), &legs, refused.clone());
         assert_eq!(same.confidence, Confidence::Ambiguous);
         assert_eq!(same.alternatives.first(), Some(&FaultCode::SmtpAuthDisabled));
         assert!(same.evidence.fact(FactKind::Note).is_some_and(|n| n.contains("IMAP")));
-        assert_eq!(compared(&asked("a", "b"), &legs, refused.clone()), refused);
+        assert_eq!(compared(&asked(1, 2), &legs, refused.clone()), refused);
     }
 
     #[test]
@@ -159,7 +156,7 @@ mod tests {
         imap.tls = Some(TlsFacts { verified: true, ..TlsFacts::default() });
         let smtp = report(Protocol::Smtp, LoginOutcome::NotTried);
         let expired = Fault::new(FaultCode::TlsCertExpired, Leg::Smtp);
-        let told = compared(&asked("a", "a"), &[imap, smtp], expired);
+        let told = compared(&asked(1, 1), &[imap, smtp], expired);
         let note = told.evidence.fact(FactKind::Note).expect("a note");
         assert!(note.contains("port 993 is good") && note.contains("SMTP on port 465"), "{note}");
     }
@@ -170,8 +167,7 @@ mod tests {
             report(Protocol::Imap, LoginOutcome::NotTried),
             report(Protocol::Smtp, LoginOutcome::Accepted),
         ];
-        let told =
-            compared(&asked("a", "a"), &legs, Fault::new(FaultCode::CheckTimeout, Leg::Imap));
+        let told = compared(&asked(1, 1), &legs, Fault::new(FaultCode::CheckTimeout, Leg::Imap));
         let note = told.evidence.fact(FactKind::Note).expect("a note");
         assert_eq!(note, "IMAP ran out of time; SMTP had signed in.");
     }

@@ -3,9 +3,7 @@
 use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
-use mailfleet_model::{
-    EmailAddress, Fault, JobId, LegReport, Report, SentCopy, Suggestion, TraceId, Validation,
-};
+use mailfleet_model::{Fault, JobId, LegReport, Outline, Report, SentCopy, Suggestion, TraceId};
 
 use crate::{across, verdict};
 
@@ -20,13 +18,11 @@ pub struct Job {
     pub elapsed: Duration,
     /// Where to follow it.
     pub trace_id: Option<TraceId>,
-    /// The addresses of the egress pool; empty where the system chooses.
-    pub egress_pool: Vec<IpAddr>,
 }
 
 /// Joins the legs, compares them, orders the faults and judges.
 #[must_use]
-pub fn join(job: Job, validation: &Validation, mut legs: Vec<LegReport>) -> Report {
+pub fn join(job: Job, outline: &Outline, mut legs: Vec<LegReport>) -> Report {
     let mut faults: Vec<Fault> = Vec::new();
     let mut suggestions: Vec<Suggestion> = Vec::new();
     for leg in &mut legs {
@@ -37,28 +33,24 @@ pub fn join(job: Job, validation: &Validation, mut legs: Vec<LegReport>) -> Repo
             }
         }
     }
-    across::compare(validation, &legs, &mut faults);
+    across::compare(outline, &legs, &mut faults);
     verdict::order(&mut faults);
     let verdict = verdict::verdict(&faults, &legs);
     let arrival = legs.iter().find_map(|leg| leg.arrival.clone());
     Report {
         job_id: job.id,
-        mailbox: mailbox(validation),
+        mailbox: outline.mailbox.clone(),
         verdict,
         faults,
         sent_copy: sent_copy(&legs),
         arrival,
-        egress_addresses: egress_addresses(job.egress_pool, &legs),
+        egress_addresses: egress_addresses(&outline.egress, &legs),
         legs,
         suggestions,
         started: job.started,
         elapsed: job.elapsed,
         trace_id: job.trace_id,
     }
-}
-
-fn mailbox(validation: &Validation) -> EmailAddress {
-    validation.mailbox.clone()
 }
 
 /// A missing copy means something only where the mail itself was found.
@@ -72,9 +64,9 @@ fn sent_copy(legs: &[LegReport]) -> SentCopy {
 }
 
 /// What to allow-list: the pool, or else the addresses that were really used.
-fn egress_addresses(pool: Vec<IpAddr>, legs: &[LegReport]) -> Vec<IpAddr> {
+fn egress_addresses(pool: &[IpAddr], legs: &[LegReport]) -> Vec<IpAddr> {
     if !pool.is_empty() {
-        return pool;
+        return pool.to_vec();
     }
     let mut used: Vec<IpAddr> = legs.iter().filter_map(|leg| leg.egress_ip).collect();
     used.sort_unstable();
@@ -117,7 +109,7 @@ mod tests {
     fn the_pool_is_what_to_allow_and_else_what_was_used() {
         let legs = [leg_with(None, Some("192.0.2.9")), leg_with(None, Some("192.0.2.9"))];
         let pool: IpAddr = "203.0.113.5".parse().expect("an address");
-        assert_eq!(egress_addresses(vec![pool], &legs), [pool]);
-        assert_eq!(egress_addresses(Vec::new(), &legs).len(), 1);
+        assert_eq!(egress_addresses(&[pool], &legs), [pool]);
+        assert_eq!(egress_addresses(&[], &legs).len(), 1);
     }
 }

@@ -26,7 +26,7 @@ pub mod verdict;
 pub mod worker;
 
 pub use join::{Job, join};
-pub use plan::{Arrival, Legs, arrival, legs};
+pub use plan::{ARRIVAL_OVERHEAD, Arrival, Legs, arrival, arrival_leg, legs};
 pub use rules::Rules;
 pub use time::Monotonic;
-pub use verdict::{order, verdict};
+pub use verdict::{order, summary, verdict};

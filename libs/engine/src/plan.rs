@@ -3,12 +3,15 @@
 use std::time::Duration;
 
 use mailfleet_model::leg::{
-    ArrivalPlan, IncomingPlan, LegPlan, LegSpec, LoginOutcome, LookFor, OutgoingPlan, Submission,
+    ArrivalPlan, IncomingPlan, LegPlan, LegSpec, LoginOutcome, LookFor, Marks, OutgoingPlan,
+    Submission,
 };
-use mailfleet_model::{Endpoint, LegReport, LegSettings, TestMail, Validation};
+use mailfleet_model::{
+    EmailAddress, Endpoint, LegReport, LegSettings, Outline, TestMail, Validation,
+};
 
 /// Time that an arrival leg gets beyond the time to look: connecting and putting away.
-const ARRIVAL_OVERHEAD: Duration = Duration::from_secs(60);
+pub const ARRIVAL_OVERHEAD: Duration = Duration::from_secs(60);
 
 /// The legs that run at once.
 #[derive(Debug)]
@@ -20,19 +23,14 @@ pub struct Legs {
 }
 
 /// Whether the arrival leg runs.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Arrival {
     /// No test mail was asked for.
     NotAsked,
     /// It cannot find anything; the text says why, as a clause in English.
     Skipped(&'static str),
-    /// It runs.
-    Run {
-        /// What it does.
-        spec: Box<LegSpec>,
-        /// Time for the whole leg.
-        budget: Duration,
-    },
+    /// It runs, and looks behind these marks.
+    Run(Marks),
 }
 
 /// Plans the incoming and outgoing legs. `token` is what the test mail is found by.
@@ -61,21 +59,40 @@ pub fn legs(validation: &Validation, token: &str) -> Legs {
     Legs { incoming, outgoing }
 }
 
+/// What can be found of a mail to this recipient.
+#[must_use]
+pub fn look_for(mailbox: &EmailAddress, recipient: &EmailAddress) -> LookFor {
+    if recipient == mailbox { LookFor::MailAndSentCopy } else { LookFor::SentCopy }
+}
+
+/// The arrival leg of a validation that sends a test mail, with no marks yet; `None` where
+/// none is sent, or no incoming server was given. It gets [`ARRIVAL_OVERHEAD`] beyond the
+/// time to look.
+#[must_use]
+pub fn arrival_leg(validation: &Validation, token: &str) -> Option<LegSpec> {
+    let (recipient, settings) = (validation.recipient()?, validation.incoming.first()?);
+    validation.outgoing.as_ref()?;
+    let plan = ArrivalPlan {
+        token: token.to_owned(),
+        marks: Marks::default(),
+        look_for: look_for(&validation.mailbox, recipient),
+        timeout: validation.arrival_timeout,
+    };
+    Some(spec(validation, settings, LegPlan::Arrival(plan)))
+}
+
 /// Decides whether the test mail is looked for, once the other legs have ended.
 #[must_use]
-pub fn arrival(validation: &Validation, token: &str, reports: &[LegReport]) -> Arrival {
-    let look_for = match &validation.test_mail {
-        TestMail::Envelope | TestMail::LoginOnly => return Arrival::NotAsked,
-        TestMail::ToSelf => LookFor::MailAndSentCopy,
-        TestMail::To(recipient) if *recipient == validation.mailbox => LookFor::MailAndSentCopy,
-        TestMail::To(_) => LookFor::SentCopy,
-    };
-    let Some(settings) = validation.incoming.first() else {
+pub fn arrival(outline: &Outline, reports: &[LegReport]) -> Arrival {
+    if outline.test_mail.is_none() {
+        return Arrival::NotAsked;
+    }
+    let Some(settings) = outline.incoming.first() else {
         return Arrival::Skipped("no incoming server was given to look for the test mail");
     };
     let report_of =
         |endpoint: &Endpoint| reports.iter().find(|report| report.endpoint == *endpoint);
-    let sent = validation.outgoing.as_ref().and_then(|leg| report_of(&leg.endpoint));
+    let sent = outline.outgoing.as_ref().and_then(|leg| report_of(&leg.endpoint));
     match sent.map(|report| report.submission) {
         // The mail may have been taken: looking is how to find out.
         Some(Submission::Accepted | Submission::Unknown) => {}
@@ -88,14 +105,7 @@ pub fn arrival(validation: &Validation, token: &str, reports: &[LegReport]) -> A
     if incoming.login != LoginOutcome::Accepted || !incoming.is_usable() {
         return Arrival::Skipped("the mailbox could not be opened");
     }
-    let plan = ArrivalPlan {
-        token: token.to_owned(),
-        marks: incoming.marks.clone(),
-        look_for,
-        timeout: validation.arrival_timeout,
-    };
-    let spec = Box::new(spec(validation, settings, LegPlan::Arrival(plan)));
-    Arrival::Run { spec, budget: validation.arrival_timeout + ARRIVAL_OVERHEAD }
+    Arrival::Run(incoming.marks.clone())
 }
 
 fn spec(validation: &Validation, leg: &LegSettings, plan: LegPlan) -> LegSpec {
@@ -169,10 +179,8 @@ mod tests {
     fn the_arrival_leg_runs_only_when_it_can_find_something() {
         use LoginOutcome::{Accepted, RefusedDefinitively};
         let run = |test_mail, login, submission| {
-            matches!(
-                arrival(&asked(test_mail), "t", &reports(login, submission)),
-                Arrival::Run { .. }
-            )
+            let outline = Outline::numbered(&asked(test_mail), Vec::new());
+            matches!(arrival(&outline, &reports(login, submission)), Arrival::Run(_))
         };
         assert!(run(TestMail::ToSelf, Accepted, Submission::Accepted));
         assert!(run(TestMail::ToSelf, Accepted, Submission::Unknown));
@@ -185,18 +193,21 @@ mod tests {
     fn a_mailbox_that_cannot_be_opened_is_not_searched() {
         let mut reports = reports(LoginOutcome::Accepted, Submission::Accepted);
         reports[0].faults.push(Fault::new(FaultCode::MailboxUnavailable, Leg::Imap));
-        let decision = arrival(&asked(TestMail::ToSelf), "t", &reports);
-        assert!(matches!(decision, Arrival::Skipped("the mailbox could not be opened")));
+        let outline = Outline::numbered(&asked(TestMail::ToSelf), Vec::new());
+        let decision = arrival(&outline, &reports);
+        assert_eq!(decision, Arrival::Skipped("the mailbox could not be opened"));
     }
 
     #[test]
     fn mail_to_another_mailbox_is_looked_for_in_sent_only() {
         let other = TestMail::To("other@example.test".parse().expect("an address"));
-        let reports = reports(LoginOutcome::Accepted, Submission::Accepted);
-        let Arrival::Run { spec, .. } = arrival(&asked(other), "t", &reports) else {
-            panic!("runs")
-        };
-        let LegPlan::Arrival(plan) = spec.plan else { panic!("an arrival leg") };
-        assert_eq!(plan.look_for, LookFor::SentCopy);
+        for (test_mail, expect) in
+            [(other, LookFor::SentCopy), (TestMail::ToSelf, LookFor::MailAndSentCopy)]
+        {
+            let spec = arrival_leg(&asked(test_mail), "t").expect("a test mail is sent");
+            let LegPlan::Arrival(plan) = spec.plan else { panic!("an arrival leg") };
+            assert_eq!(plan.look_for, expect);
+        }
+        assert!(arrival_leg(&asked(TestMail::Envelope), "t").is_none());
     }
 }

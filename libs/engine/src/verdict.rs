@@ -6,6 +6,7 @@
 
 use std::cmp::Reverse;
 
+use mailfleet_model::fleet::LegSummary;
 use mailfleet_model::{Actor, Fault, LegReport, StepOutcome, Verdict};
 
 /// Judges a job by its faults and by whether every leg came to its end.
@@ -28,6 +29,23 @@ pub fn order(faults: &mut [Fault]) {
     faults.sort_by_key(|fault| {
         Reverse((fault.severity, somebody_must_act(fault), fault.phase, fault.confidence))
     });
+}
+
+/// What the collector needs to know of a leg's report. Its code is the blocking fault that
+/// would be the leg's headline.
+#[must_use]
+pub fn summary(report: &LegReport) -> LegSummary {
+    let blocking = report.faults.iter().filter(|fault| fault.is_blocking());
+    // The first of equals, as the order has it: `max_by_key` would take the last.
+    let headline = blocking
+        .rev()
+        .max_by_key(|fault| (somebody_must_act(fault), fault.phase, fault.confidence));
+    LegSummary {
+        code: headline.map(|fault| fault.code),
+        retry: headline.map(|fault| fault.retry),
+        login: report.login,
+        submission: report.submission,
+    }
 }
 
 /// Whether the fault stays until somebody other than us changes something.
@@ -92,5 +110,22 @@ mod tests {
         let mut faults = vec![doubtful, sure];
         order(&mut faults);
         assert_eq!(faults[0].code, FaultCode::AuthPasswordExpired);
+    }
+
+    #[test]
+    fn a_legs_summary_names_what_would_be_its_headline() {
+        use FaultCode as C;
+        let endpoint = mailfleet_model::Endpoint::parse(mailfleet_model::Protocol::Imap, "h.test");
+        let mut report = LegReport::begin(
+            Leg::Imap,
+            endpoint.expect("an endpoint"),
+            std::time::SystemTime::UNIX_EPOCH,
+        );
+        assert_eq!(summary(&report).code, None);
+        report.faults = faults(&[C::TlsCertExpiresSoon, C::ConnectTimeout, C::TlsCertExpired]);
+        assert_eq!(summary(&report).code, Some(C::TlsCertExpired));
+        let mut ordered = report.faults.clone();
+        order(&mut ordered);
+        assert_eq!(ordered.first().map(|fault| fault.code), Some(C::TlsCertExpired));
     }
 }

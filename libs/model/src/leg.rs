@@ -84,6 +84,17 @@ impl LegSpec {
     }
 }
 
+impl LegSpec {
+    /// The same leg, told where new mail will appear. Changes nothing but an arrival leg.
+    #[must_use]
+    pub fn with_marks(mut self, seen: Marks) -> Self {
+        if let LegPlan::Arrival(plan) = &mut self.plan {
+            plan.marks = seen;
+        }
+        self
+    }
+}
+
 /// What a leg does after the login.
 #[derive(Debug, Clone)]
 pub enum LegPlan {

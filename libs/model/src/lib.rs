@@ -34,5 +34,5 @@ pub use report::{Report, SentCopy, Verdict};
 pub use secret::{Credential, Login, Secret};
 pub use step::{Step, StepKind, StepOutcome};
 pub use suggestion::Suggestion;
-pub use validation::{LegSettings, TestMail, Validation};
+pub use validation::{LegSettings, Outline, OutlineLeg, TestMail, Validation};
 pub use violation::{Violation, Violations};

@@ -9,8 +9,8 @@ use std::time::{Duration, SystemTime};
 use mailfleet_api::v1;
 use mailfleet_api::v1::validate_response::Event;
 use mailfleet_model::{
-    Fault, FaultCode, JobId, LegEvent, LegObserver, LegReport, Report, StepOutcome, TraceId,
-    Validation,
+    Fault, FaultCode, JobId, LegEvent, LegObserver, LegReport, Outline, Report, StepOutcome,
+    TraceId, Validation,
 };
 use mailfleet_remedy::Language;
 use tokio::sync::mpsc;
@@ -158,9 +158,9 @@ impl Job {
             started: now.checked_sub(waited).unwrap_or(now),
             elapsed: waited,
             trace_id: self.trace,
-            egress_pool: Vec::new(),
         };
-        mailfleet_engine::join(job, validation, legs.collect())
+        let outline = Outline::numbered(validation, Vec::new());
+        mailfleet_engine::join(job, &outline, legs.collect())
     }
 }
 

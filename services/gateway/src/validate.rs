@@ -8,11 +8,11 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use mailfleet_engine::{Arrival, Job};
+use mailfleet_engine::{ARRIVAL_OVERHEAD, Arrival, Job};
 use mailfleet_model::leg::{LegReport, LegSpec};
 use mailfleet_model::{
-    Fault, FaultCode, JobId, Leg, LegEvent, LegObserver, Report, Step, StepKind, StepOutcome,
-    TraceId, Validation,
+    Fault, FaultCode, JobId, Leg, LegEvent, LegObserver, Outline, Report, Step, StepKind,
+    StepOutcome, TraceId, Validation,
 };
 use mailfleet_probe::companion::Companion;
 use mailfleet_probe::{LegTask, Probe, run_leg};
@@ -53,23 +53,22 @@ impl Validator {
         let started = SystemTime::now();
         let began = Instant::now();
         let token = Uuid::new_v4().simple().to_string();
+        let outline = Outline::numbered(&validation, self.egress.clone());
         let mut legs = self.run_legs(&validation, &token, &run).await;
-        match mailfleet_engine::arrival(&validation, &token, &legs) {
+        match mailfleet_engine::arrival(&outline, &legs) {
             Arrival::NotAsked => {}
             Arrival::Skipped(reason) => legs.push(skipped_arrival(&validation, reason, &run)),
-            Arrival::Run { spec, budget } => {
-                let task = self.task(*spec, budget, Companion::alone(), &run);
-                legs.push(run_leg(&self.probe, task).await);
+            Arrival::Run(marks) => {
+                if let Some(spec) = mailfleet_engine::arrival_leg(&validation, &token) {
+                    let budget = validation.arrival_timeout + ARRIVAL_OVERHEAD;
+                    let spec = spec.with_marks(marks);
+                    let task = self.task(spec, budget, Companion::alone(), &run);
+                    legs.push(run_leg(&self.probe, task).await);
+                }
             }
         }
-        let job = Job {
-            id: run.job,
-            started,
-            elapsed: began.elapsed(),
-            trace_id: run.trace,
-            egress_pool: self.egress.clone(),
-        };
-        mailfleet_engine::join(job, &validation, legs)
+        let job = Job { id: run.job, started, elapsed: began.elapsed(), trace_id: run.trace };
+        mailfleet_engine::join(job, &outline, legs)
     }
 
     /// Runs the incoming and outgoing legs at the same time, each to its own end.

@@ -1,87 +1,49 @@
 //! What a job asks for, without its secrets: the payload of the job's row.
 
-use std::net::IpAddr;
-
 use mailfleet_model::fleet::{LoginTag, Payload};
-use mailfleet_model::{EmailAddress, Endpoint};
+use mailfleet_model::{Outline, OutlineLeg};
 use prost::Message;
 
 use super::{Error, decode, unreadable};
 use crate::endpoint;
 use crate::generated::queue::v1 as wire;
 
-/// What a job asks for: enough to join its legs and to show it, not enough to log in.
-#[derive(Debug, Clone, PartialEq)]
-pub struct JobOrder {
-    /// The mailbox under test.
-    pub mailbox: EmailAddress,
-    /// The incoming endpoints.
-    pub incoming: Vec<PlainSettings>,
-    /// The outgoing endpoint.
-    pub outgoing: Option<PlainSettings>,
-    /// The recipient of the test mail, where one is sent.
-    pub test_mail: Option<EmailAddress>,
-    /// Source addresses to be allow-listed; empty where the system chooses.
-    pub egress: Vec<IpAddr>,
+/// The payload of a job's row.
+#[must_use]
+pub fn outline_payload(outline: &Outline) -> Payload {
+    let recipient = outline.test_mail.as_ref().map(ToString::to_string);
+    let message = wire::JobOrder {
+        mailbox: outline.mailbox.to_string(),
+        incoming: outline.incoming.iter().map(settings_to_wire).collect(),
+        outgoing: outline.outgoing.as_ref().map(settings_to_wire),
+        test_mail_recipient: recipient.unwrap_or_default(),
+        egress_addresses: outline.egress.iter().map(ToString::to_string).collect(),
+    };
+    Payload(message.encode_to_vec())
 }
 
-/// Where a leg connects and as whom, without the secret.
-#[derive(Debug, Clone, PartialEq)]
-pub struct PlainSettings {
-    /// Where to connect.
-    pub endpoint: Endpoint,
-    /// Whom to log in.
-    pub username: String,
-    /// Equal for the same user name and secret.
-    pub login: LoginTag,
+/// Reads the payload of a job's row.
+///
+/// # Errors
+/// Names the field that this build cannot make sense of.
+pub fn outline(payload: &Payload) -> Result<Outline, Error> {
+    let message: wire::JobOrder = decode(payload)?;
+    let recipient = Some(message.test_mail_recipient).filter(|text| !text.is_empty());
+    let egress = message.egress_addresses.iter().map(|text| text.parse().ok());
+    let leg = |settings, field| settings_from_wire(settings).ok_or(unreadable(field));
+    let incoming = message.incoming.into_iter().map(|settings| leg(settings, "incoming"));
+    Ok(Outline {
+        mailbox: message.mailbox.parse().map_err(|_| unreadable("mailbox"))?,
+        incoming: incoming.collect::<Result<_, _>>()?,
+        outgoing: message.outgoing.map(|settings| leg(settings, "outgoing")).transpose()?,
+        test_mail: recipient
+            .map(|text| text.parse().map_err(|_| unreadable("test_mail_recipient")))
+            .transpose()?,
+        egress: egress.collect::<Option<_>>().ok_or(unreadable("egress_addresses"))?,
+    })
 }
 
-impl JobOrder {
-    /// The payload of the job.
-    #[must_use]
-    pub fn to_payload(&self) -> Payload {
-        let message = wire::JobOrder {
-            mailbox: self.mailbox.to_string(),
-            incoming: self.incoming.iter().map(settings_to_wire).collect(),
-            outgoing: self.outgoing.as_ref().map(settings_to_wire),
-            test_mail_recipient: self
-                .test_mail
-                .as_ref()
-                .map(ToString::to_string)
-                .unwrap_or_default(),
-            egress_addresses: self.egress.iter().map(ToString::to_string).collect(),
-        };
-        Payload(message.encode_to_vec())
-    }
-
-    /// Reads a job's payload.
-    ///
-    /// # Errors
-    /// Names the field that this build cannot make sense of.
-    pub fn from_payload(payload: &Payload) -> Result<Self, Error> {
-        let message: wire::JobOrder = decode(payload)?;
-        let recipient = Some(message.test_mail_recipient).filter(|text| !text.is_empty());
-        let egress = message.egress_addresses.iter().map(|text| text.parse().ok());
-        Ok(Self {
-            mailbox: message.mailbox.parse().map_err(|_| unreadable("mailbox"))?,
-            incoming: message
-                .incoming
-                .into_iter()
-                .map(|settings| settings_from_wire(settings).ok_or(unreadable("incoming")))
-                .collect::<Result<_, _>>()?,
-            outgoing: message
-                .outgoing
-                .map(|settings| settings_from_wire(settings).ok_or(unreadable("outgoing")))
-                .transpose()?,
-            test_mail: recipient
-                .map(|text| text.parse().map_err(|_| unreadable("test_mail_recipient")))
-                .transpose()?,
-            egress: egress.collect::<Option<_>>().ok_or(unreadable("egress_addresses"))?,
-        })
-    }
-}
-
-fn settings_to_wire(settings: &PlainSettings) -> wire::PlainSettings {
+fn settings_to_wire(settings: &OutlineLeg) -> wire::PlainSettings {
     wire::PlainSettings {
         endpoint: Some(endpoint::to_wire(&settings.endpoint)),
         username: settings.username.clone(),
@@ -89,8 +51,8 @@ fn settings_to_wire(settings: &PlainSettings) -> wire::PlainSettings {
     }
 }
 
-fn settings_from_wire(settings: wire::PlainSettings) -> Option<PlainSettings> {
-    Some(PlainSettings {
+fn settings_from_wire(settings: wire::PlainSettings) -> Option<OutlineLeg> {
+    Some(OutlineLeg {
         endpoint: endpoint::from_wire(settings.endpoint.as_ref()?)?,
         username: settings.username,
         login: LoginTag(settings.login_tag.try_into().ok()?),

@@ -16,7 +16,7 @@ use prost::Message;
 
 use crate::v1;
 
-pub use job::{JobOrder, PlainSettings};
+pub use job::{outline, outline_payload};
 pub use leg::{LegOrder, Pair};
 pub use result::{leg_result, leg_result_payload};
 

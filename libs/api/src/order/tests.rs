@@ -7,7 +7,7 @@ use mailfleet_model::leg::{
     ArrivalPlan, FolderMark, FolderRole, IncomingPlan, LegPlan, LookFor, Marks, OutgoingPlan,
 };
 use mailfleet_model::tls::{CertificatePolicy, TlsPolicy};
-use mailfleet_model::{Endpoint, Leg, Protocol};
+use mailfleet_model::{Endpoint, Leg, Outline, OutlineLeg, Protocol};
 
 use super::*;
 use crate::fixtures;
@@ -84,16 +84,15 @@ fn an_arrival_leg_learns_where_to_look() {
 #[test]
 fn a_job_survives_the_way_there_and_back() {
     let endpoint = Endpoint::parse(Protocol::Pop3, "pop.example.jp").expect("an endpoint");
-    let settings =
-        PlainSettings { endpoint, username: "taro".to_owned(), login: LoginTag([7; 32]) };
-    let job = JobOrder {
+    let settings = OutlineLeg { endpoint, username: "taro".to_owned(), login: LoginTag([7; 32]) };
+    let job = Outline {
         mailbox: "taro@example.jp".parse().expect("an address"),
         incoming: vec![settings.clone()],
         outgoing: Some(settings),
         test_mail: Some("jiro@example.jp".parse().expect("an address")),
         egress: vec!["203.0.113.5".parse().expect("an address")],
     };
-    assert_eq!(JobOrder::from_payload(&job.to_payload()), Ok(job));
+    assert_eq!(outline(&outline_payload(&job)), Ok(job));
 }
 
 #[test]
@@ -113,6 +112,6 @@ fn nonsense_is_refused_and_never_guessed_at() {
     assert_eq!(LegOrder::from_payload(&Payload(vec![0xff])).err(), Some(unreadable("payload")));
     let empty = LegOrder::from_payload(&Payload::default()).err();
     assert!(empty.is_some_and(|error| error.field != "payload"));
-    assert_eq!(JobOrder::from_payload(&Payload::default()).err(), Some(unreadable("mailbox")));
+    assert_eq!(outline(&Payload::default()).err(), Some(unreadable("mailbox")));
     assert_eq!(leg_result(&Payload::default()).err(), Some(unreadable("report")));
 }

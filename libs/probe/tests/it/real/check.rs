@@ -6,11 +6,11 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use mailfleet_engine::{Arrival, Job};
+use mailfleet_engine::{ARRIVAL_OVERHEAD, Arrival, Job};
 use mailfleet_model::tls::TlsPolicy;
 use mailfleet_model::{
-    Credential, Endpoint, Host, JobId, LegReport, LegSettings, LegSpec, Login, Report, Secret,
-    TestMail, Validation,
+    Credential, Endpoint, Host, JobId, LegReport, LegSettings, LegSpec, Login, Outline, Report,
+    Secret, TestMail, Validation,
 };
 use mailfleet_probe::companion::Companion;
 use mailfleet_probe::limits::Limits;
@@ -111,20 +111,20 @@ fn validation(lab: &Lab, row: &Row) -> Validation {
 async fn validate(probe: &Probe, validation: &Validation, token: &str) -> Report {
     let started = SystemTime::now();
     let mut legs = both_legs(probe, validation, token).await;
-    match mailfleet_engine::arrival(validation, token, &legs) {
-        Arrival::NotAsked | Arrival::Skipped(_) => {}
-        Arrival::Run { spec, budget } => {
-            legs.push(run_leg(probe, task(*spec, budget, Companion::alone())).await);
-        }
+    let outline = Outline::numbered(validation, Vec::new());
+    if let Arrival::Run(marks) = mailfleet_engine::arrival(&outline, &legs) {
+        let spec = mailfleet_engine::arrival_leg(validation, token).expect("a test mail is sent");
+        let budget = validation.arrival_timeout + ARRIVAL_OVERHEAD;
+        let task = task(spec.with_marks(marks), budget, Companion::alone());
+        legs.push(run_leg(probe, task).await);
     }
     let job = Job {
         id: JobId(uuid::Uuid::nil()),
         started,
         elapsed: started.elapsed().unwrap_or_default(),
         trace_id: None,
-        egress_pool: Vec::new(),
     };
-    mailfleet_engine::join(job, validation, legs)
+    mailfleet_engine::join(job, &outline, legs)
 }
 
 async fn both_legs(probe: &Probe, validation: &Validation, token: &str) -> Vec<LegReport> {
