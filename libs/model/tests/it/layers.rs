@@ -26,13 +26,21 @@ const TABLE: &[(&str, &[&str], &[&str])] = &[
         &["async-imap", "mail-send"],
     ),
     (
+        "services/worker",
+        &["model", "api", "engine", "probe", "telemetry", "vault"],
+        &["async-imap", "mail-send", "lapin", "tonic"],
+    ),
+    (
         "services/mailfleet",
-        &["model", "api", "engine", "gateway", "mailsim", "probe", "remedy", "telemetry", "vault"],
+        &[
+            "model", "api", "broker", "engine", "gateway", "mailsim", "probe", "remedy", "store",
+            "telemetry", "vault", "worker",
+        ],
         &["async-imap", "mail-send", "lapin"],
     ),
     (
         "loadtest",
-        &["model", "api", "engine", "gateway", "mailsim", "probe"],
+        &["model", "api", "broker", "engine", "gateway", "mailsim", "probe", "store", "worker"],
         &["async-imap", "mail-send", "lapin"],
     ),
 ];

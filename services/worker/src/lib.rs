@@ -1,0 +1,1 @@
+//! The worker: owns shards and runs their legs.
