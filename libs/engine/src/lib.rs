@@ -1,11 +1,11 @@
 //! Use cases as pure functions and state machines over `(state, event, now)`.
 //!
 //! What a validation's legs find together (`plan`, `join`, `across`, `verdict`); what
-//! gateways decide about jobs (`submit`, `dispatch`, `collect`, `sweep`, `batch`); what
-//! workers decide about shards and legs (`ownership`, `fence`, `takeover`, `own`, put
-//! together in `worker`). No I/O, no clock, no tokio: everything comes in as a value. The
-//! same code decides in one process, in a fleet, and in the simulation that tries to
-//! break it.
+//! gateways decide about jobs (`submit`, `grouping`, `dispatch`, `collect`, `sweep`,
+//! `batch`); what workers decide about shards and legs (`ownership`, `fence`, `takeover`,
+//! `own`, put together in `worker`). No I/O, no clock, no tokio: everything comes in as a
+//! value. The same code decides in one process, in a fleet, and in the simulation that
+//! tries to break it.
 
 pub mod across;
 pub mod batch;
@@ -13,6 +13,7 @@ pub mod budget;
 pub mod collect;
 pub mod dispatch;
 pub mod fence;
+pub mod grouping;
 pub mod join;
 pub mod own;
 pub mod ownership;
