@@ -16,12 +16,14 @@ pub(crate) async fn run(args: &ServeArgs, verbose: u8) -> Result<Exit, Error> {
     let configuration = load(args.config.as_deref())?;
     let settings = Settings::of(&configuration);
     let logs = logs::for_server(verbose, &settings)?;
-    for key in configuration.not_used_yet() {
-        tracing::warn!(key, "a key of the configuration is not used by this version yet");
-    }
     let shutdown = signals::cancel_on_signal().context("cannot listen for signals")?;
     let validator = validator(&settings, Extra::default())?;
-    let server = Server::bind(settings.gateway.clone(), validator).await;
+    let config = mailfleet_gateway::Config {
+        listen: settings.listen,
+        drain_grace: settings.drain,
+        ..mailfleet_gateway::Config::default()
+    };
+    let server = Server::bind(config, validator).await;
     let server = server.context("the gateway cannot start")?;
     let url = format!("http://{}", server.local_addr());
     // Connections are accepted from here on: whoever waits for this line may call.

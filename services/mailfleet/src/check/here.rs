@@ -50,6 +50,6 @@ pub(crate) fn validator(settings: &Settings, extra: Extra<'_>) -> Result<Validat
         identity: settings.identity.clone(),
         rules: settings.rules,
     };
-    let egress = if extra.egress.is_empty() { &settings.egress } else { extra.egress };
+    let egress = if extra.egress.is_empty() { settings.egress() } else { extra.egress };
     Ok(Validator::new(Arc::new(probe), egress.to_vec()))
 }

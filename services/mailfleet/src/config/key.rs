@@ -1,8 +1,6 @@
 //! The keys of the configuration, as a table: path, kind, default, meaning.
 //!
 //! The one place that knows them: reading, `config show` and the reference file all follow it.
-//! Some features come later; their keys are listed and checked already, so that scripts can
-//! count on the names.
 
 use super::value::{Kind, Value};
 
@@ -14,19 +12,8 @@ pub(crate) struct Key {
     pub(crate) kind: Kind,
     /// The default as the environment would write it; `None` leaves the key unset.
     pub(crate) default: Option<&'static str>,
-    /// Whether this version acts on it.
-    pub(crate) used: Used,
     /// What it means, one line of the reference each. In tables: the meaning and an example.
     pub(crate) doc: &'static [&'static str],
-}
-
-/// Whether this version acts on a key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Used {
-    /// It does.
-    Now,
-    /// The value is checked, and used by a later version.
-    Later,
 }
 
 impl Key {
@@ -48,16 +35,13 @@ impl Key {
     }
 }
 
-use Used::{Later, Now};
-
 const fn key(
     path: &'static str,
     kind: Kind,
     default: Option<&'static str>,
-    used: Used,
     doc: &'static [&'static str],
 ) -> Key {
-    Key { path, kind, default, used, doc }
+    Key { path, kind, default, doc }
 }
 
 const STORE: &[&str] = &["sqlite:", "postgres://", "postgresql://"];
@@ -68,106 +52,137 @@ const SESSIONS: Kind = Kind::Count { min: 1, max: 10_000 };
 /// One step of a leg: a check lasts 5 minutes at most.
 const STEP: Kind = Kind::Span { min_s: 1, max_s: 300 };
 
+/// Logins in a minute; none means as fast as the sessions allow.
+const LOGINS: Kind = Kind::Count { min: 0, max: 100_000 };
+/// Open jobs of one tenant.
+const JOBS: Kind = Kind::Count { min: 1, max: 100_000_000 };
+
 const GROUP: &[Key] = &[
     key(
         "match",
         Kind::Text { what: "a host name" },
         None,
-        Later,
         &["Host name of the mail server.", "\"imap.example.com\""],
     ),
-    key("concurrency", SESSIONS, None, Later, &["Sessions at once.", "5"]),
+    key("concurrency", SESSIONS, None, &["Sessions at once.", "5"]),
+    key(
+        "logins_per_minute",
+        LOGINS,
+        Some("0"),
+        &["Logins in a minute at most; 0: as fast as the sessions allow.", "30"],
+    ),
 ];
 const POOL: &[Key] = &[
-    key("name", Kind::Text { what: "a name" }, None, Now, &["Name of the pool.", "\"default\""]),
+    key("name", Kind::Text { what: "a name" }, None, &["Name of the pool.", "\"default\""]),
     key(
         "addresses",
         Kind::Addresses,
         Some(""),
-        Now,
         &["Source IP addresses; none: the system chooses.", "[\"203.0.113.5\"]"],
     ),
 ];
 const TENANT: &[Key] = &[
-    key("name", Kind::Text { what: "a name" }, None, Later, &["Name of the tenant.", "\"crm\""]),
-    key("token_file", Kind::Path, None, Later, &["File with the tenant's token.", "\"crm.token\""]),
+    key("name", Kind::Text { what: "a name" }, None, &["Name of the tenant.", "\"crm\""]),
+    key("token_file", Kind::Path, None, &["File with the tenant's token.", "\"crm.token\""]),
     key(
         "role",
-        Kind::Word(&["admin", "user"]),
-        None,
-        Later,
-        &["What the tenant may do.", "\"admin\""],
+        Kind::Word(&["reader", "submitter", "admin"]),
+        Some("submitter"),
+        &["reader sees jobs, submitter submits and cancels, admin runs the fleet.", "\"admin\""],
+    ),
+    key(
+        "pool",
+        Kind::Text { what: "a name" },
+        Some("default"),
+        &["Egress pool that its jobs leave from.", "\"default\""],
     ),
 ];
 
 /// Every key, in the order of the reference. Keys of one section stand together.
 #[rustfmt::skip] // One key an entry, its meaning beside it: the point of a table.
 pub(crate) const KEYS: &[Key] = &[
-    key("gateway.listen", Kind::Listen, Some("127.0.0.1:7443"), Now,
+    key("gateway.listen", Kind::Listen, Some("127.0.0.1:7443"),
         &["Address and port of the gRPC gateway. Port 0 takes a free one.",
-          "Loopback only: nobody is asked for a token yet."]),
-    key("gateway.concurrency", Kind::Count { min: 1, max: 100_000 }, Some("1000"), Now,
-        &["Validations at once. One has up to three sockets."]),
-    key("gateway.queue", Kind::Count { min: 0, max: 100_000 }, Some("1000"), Now,
-        &["Validations that wait for one to end; more are refused with RESOURCE_EXHAUSTED."]),
-    key("gateway.drain", Kind::Span { min_s: 0, max_s: 600 }, Some("60s"), Now,
-        &["How long running validations may go on after SIGTERM."]),
-    key("admin.listen", Kind::Listen, Some("127.0.0.1:9443"), Later,
-        &["Address and port for metrics and health."]),
-    key("store.url", Kind::Url(STORE), Some("sqlite:mailfleet.db"), Later,
+          "Loopback only as long as there is no [[tenant]]."]),
+    key("gateway.drain", Kind::Span { min_s: 0, max_s: 600 }, Some("60s"),
+        &["How long callers may wait for their reports after SIGTERM. Jobs go on by themselves."]),
+    key("gateway.tls_cert", Kind::Path, None,
+        &["PEM file with the gateway's certificate chain. Unset: gRPC without TLS."]),
+    key("gateway.tls_key", Kind::Path, None, &["PEM file with its private key."]),
+    key("gateway.client_ca", Kind::Path, None,
+        &["PEM file with authorities; callers must then show a certificate of theirs (mTLS)."]),
+    key("admin.listen", Kind::Listen, Some("127.0.0.1:9443"),
+        &["Address and port for health: /healthz and /readyz. Port 0 takes a free one."]),
+    key("store.url", Kind::Url(STORE), Some("sqlite:mailfleet.db"),
         &["Where jobs are kept: sqlite:FILE or postgres://USER@HOST/DATABASE.",
           "A password belongs into the environment: MAILFLEET_STORE__URL."]),
-    key("broker.url", Kind::Url(BROKER), Some("in-process"), Later,
+    key("store.retention", Kind::Span { min_s: 60, max_s: 315_360_000 }, Some("7days"),
+        &["How long ended jobs and their reports are kept."]),
+    key("broker.url", Kind::Url(BROKER), Some("in-process"),
         &["The queue: in-process, or amqp://USER@HOST (amqps:// with TLS).",
           "A password belongs into the environment: MAILFLEET_BROKER__URL."]),
-    key("vault.key_file", Kind::Path, Some("mailfleet.keys"), Now,
-        &["File with the keys that seal stored credentials. Mode 0600; mailfleet keys makes it."]),
-    key("worker.zone", Kind::Text { what: "a name" }, Some("default"), Later,
+    key("broker.namespace", Kind::Text { what: "a name" }, Some("mailfleet"),
+        &["What the names of all queues begin with: 1 to 32 of a-z, 0-9 and -."]),
+    key("broker.roots", Kind::Paths, Some(""),
+        &["PEM files with authorities for amqps://, trusted beside the system's."]),
+    key("vault.key_file", Kind::Path, Some("mailfleet.keys"),
+        &["File with the keys that seal credentials. Mode 0600; serve makes it at its first start.",
+          "Gateways of a fleet get the public half: mailfleet keys public FILE."]),
+    key("fleet.shards", Kind::Count { min: 1, max: 1_024 }, Some("64"),
+        &["Shards in the zone. The same in every process; never changed while jobs are open."]),
+    key("worker.zone", Kind::Text { what: "a name" }, Some("default"),
         &["Zone of this worker: all its egress addresses can be used from here."]),
-    key("worker.slots", Kind::Count { min: 1, max: 1_000_000 }, Some("2000"), Later,
+    key("worker.slots", Kind::Count { min: 1, max: 1_000_000 }, Some("2000"),
         &["Legs at once."]),
-    key("targets.allow", Kind::Networks, Some(""), Now,
+    key("targets.allow", Kind::Networks, Some(""),
         &["Networks that may be connected to although they are private or local, on any port.",
           "For mail servers of your own; a network here is open to every caller."]),
-    key("trust.roots", Kind::Paths, Some(""), Now,
+    key("trust.roots", Kind::Paths, Some(""),
         &["PEM files with certificate authorities, trusted beside the system's."]),
-    key("limits.concurrency", SESSIONS, Some("10"), Later,
-        &["Sessions at once at one mail server."]),
-    key("limits.group", Kind::Tables(GROUP), Some(""), Later,
+    key("limits.concurrency", SESSIONS, Some("10"),
+        &["Sessions at once at one mail server, over the whole fleet."]),
+    key("limits.logins_per_minute", LOGINS, Some("0"),
+        &["Logins in a minute at one mail server; 0: as fast as the sessions allow."]),
+    key("limits.group", Kind::Tables(GROUP), Some(""),
         &["Limits for single mail servers."]),
-    key("egress.pool", Kind::Tables(POOL), Some(""), Now,
-        &["Source addresses to connect from; the pool \"default\" serves every check."]),
-    key("tenant", Kind::Tables(TENANT), Some(""), Later,
+    key("quota.interactive", JOBS, Some("1000"),
+        &["Open interactive jobs of one tenant; more are refused with RESOURCE_EXHAUSTED."]),
+    key("quota.bulk", JOBS, Some("200000"), &["Open jobs of batches and syncs of one tenant."]),
+    key("quota.per_minute", JOBS, Some("60000"),
+        &["Submissions of one tenant in a minute, at one gateway."]),
+    key("egress.pool", Kind::Tables(POOL), Some(""),
+        &["Source addresses to connect from; the pool \"default\" serves whoever names no other."]),
+    key("tenant", Kind::Tables(TENANT), Some(""),
         &["Who may call. Without any, the gateway serves one local tenant on loopback."]),
-    key("telemetry.otlp", Kind::Url(HTTP), None, Now,
+    key("telemetry.otlp", Kind::Url(HTTP), None,
         &["OTLP collector for traces and metrics, such as http://127.0.0.1:4317. Unset: off."]),
-    key("telemetry.logs", Kind::Word(&["text", "json"]), Some("text"), Now,
+    key("telemetry.logs", Kind::Word(&["text", "json"]), Some("text"),
         &["Form of the log lines that `serve` writes to standard error."]),
-    key("identity.ehlo_name", Kind::Text { what: "a host name" }, None, Now,
+    key("identity.ehlo_name", Kind::Text { what: "a host name" }, None,
         &["Our name in EHLO, a host name that resolves to the egress address.",
           "Unset: the address of the connection, as RFC 5321 section 4.1.3 has it."]),
-    key("identity.name", Kind::Text { what: "a name" }, Some("mailfleet"), Now,
+    key("identity.name", Kind::Text { what: "a name" }, Some("mailfleet"),
         &["Our name in IMAP ID."]),
-    key("identity.support_url", Kind::Url(HTTP), None, Now,
+    key("identity.support_url", Kind::Url(HTTP), None,
         &["Where the administrator of a mail server can ask about us, in IMAP ID."]),
-    key("rules.courier", Kind::Word(&["refuse", "warn"]), Some("refuse"), Now,
+    key("rules.courier", Kind::Word(&["refuse", "warn"]), Some("refuse"),
         &["What a Courier-IMAP server is: a blocking fault, or a warning."]),
-    key("steps.resolve", STEP, Some("10s"), Now, &["Longest time to look up a host name."]),
-    key("steps.connect", STEP, Some("15s"), Now,
+    key("steps.resolve", STEP, Some("10s"), &["Longest time to look up a host name."]),
+    key("steps.connect", STEP, Some("15s"),
         &["Longest time to connect to the last address of a host; 5 s while others remain."]),
-    key("steps.tls", STEP, Some("20s"), Now,
+    key("steps.tls", STEP, Some("20s"),
         &["Longest time for the TLS handshake, with the probes that explain a failed one."]),
-    key("steps.greeting", STEP, Some("35s"), Now,
+    key("steps.greeting", STEP, Some("35s"),
         &["Longest time for the server's first words; some servers wait 30 s on purpose."]),
-    key("steps.capability", STEP, Some("15s"), Now,
+    key("steps.capability", STEP, Some("15s"),
         &["Longest time for CAPABILITY, CAPA, EHLO, STARTTLS and ID."]),
-    key("steps.login", STEP, Some("30s"), Now,
+    key("steps.login", STEP, Some("30s"),
         &["Longest time for the answer to a login; refusals are often held back."]),
-    key("steps.open", STEP, Some("30s"), Now, &["Longest time to open the mailbox."]),
-    key("steps.envelope", STEP, Some("30s"), Now,
+    key("steps.open", STEP, Some("30s"), &["Longest time to open the mailbox."]),
+    key("steps.envelope", STEP, Some("30s"),
         &["Longest time for each of MAIL FROM, RCPT TO and RSET."]),
-    key("steps.submit", STEP, Some("120s"), Now,
+    key("steps.submit", STEP, Some("120s"),
         &["Longest time for the answer to the test mail."]),
-    key("steps.goodbye", Kind::Span { min_s: 0, max_s: 10 }, Some("1s"), Now,
+    key("steps.goodbye", Kind::Span { min_s: 0, max_s: 10 }, Some("1s"),
         &["Longest time for LOGOUT or QUIT."]),
 ];

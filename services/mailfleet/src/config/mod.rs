@@ -10,13 +10,14 @@ mod reference;
 mod settings;
 mod show;
 mod source;
+mod together;
 mod value;
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use key::{KEYS, Key, Used};
+use key::{KEYS, Key};
 use reference::reference;
 pub(crate) use settings::{LogForm, Settings};
 use show::show;
@@ -112,7 +113,7 @@ impl Configuration {
         }
         let configuration = Self(values);
         if problems.is_empty() {
-            settings::check_together(&configuration, &mut problems);
+            together::check(&configuration, &mut problems);
         }
         if problems.is_empty() { Ok(configuration) } else { Err(Problems(problems)) }
     }
@@ -120,13 +121,6 @@ impl Configuration {
     /// The value of a key of the table; `None` where it is unset and has no default.
     pub(crate) fn get(&self, path: &str) -> Option<&Value> {
         self.effective(path).value.as_ref()
-    }
-
-    /// The keys that somebody set and this version does not act on.
-    pub(crate) fn not_used_yet(&self) -> Vec<&'static str> {
-        let is_set = |key: &&Key| self.effective(key.path).origin != Origin::Default;
-        let later = KEYS.iter().filter(|key| key.used == Used::Later);
-        later.filter(is_set).map(|key| key.path).collect()
     }
 
     pub(crate) fn effective(&self, path: &str) -> &Effective {

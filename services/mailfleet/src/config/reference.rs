@@ -5,7 +5,7 @@
 
 use std::fmt::Write as _;
 
-use super::key::{KEYS, Key, Used};
+use super::key::{KEYS, Key};
 use super::show::literal;
 use super::value::Kind;
 
@@ -16,7 +16,6 @@ const HEADER: &str = "\
 # sets [gateway] listen; lists are separated by commas there. Durations carry their unit.
 # `mailfleet config check` reports every error at once, `mailfleet config show` prints the
 # values that hold and where each one comes from.
-# Keys marked \"later\" are checked already and used by a later version.
 ";
 
 /// Renders the reference.
@@ -56,9 +55,8 @@ fn table(text: &mut String, key: &Key) {
 }
 
 fn meaning(text: &mut String, key: &Key) {
-    for (index, doc) in key.doc.iter().enumerate() {
-        let later = if index == 0 && key.used == Used::Later { "(later) " } else { "" };
-        line(text, format_args!("# {later}{doc}"));
+    for doc in key.doc {
+        line(text, format_args!("# {doc}"));
     }
 }
 

@@ -3,35 +3,70 @@
 //! Everything here was judged before: taking a value of the wrong kind is a mistake in the
 //! table of keys, which the tests find.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU16, NonZeroU32};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
-use mailfleet_gateway as gateway;
+use mailfleet_model::Secret;
+use mailfleet_model::fleet::{GroupLimits, PoolName, Rate, TenantId, ZoneName};
 use mailfleet_probe::limits::Limits;
 use mailfleet_probe::{CourierRule, Identity, Rules};
 
+use super::Configuration;
 use super::value::Value;
-use super::{Configuration, Problem};
 
-/// The pool whose addresses serve every check.
-const DEFAULT_POOL: &str = "default";
+/// The pool of whoever names no other.
+pub(super) const DEFAULT_POOL: &str = "default";
+/// The period of a login rate.
+const MINUTE: Duration = Duration::from_secs(60);
 
-/// What the commands of this version act on.
+/// What the commands act on.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
-    /// Settings of the gateway.
-    pub(crate) gateway: gateway::Config,
+    /// Where gRPC is served.
+    pub(crate) listen: SocketAddr,
+    /// How long callers may wait for their reports after SIGTERM.
+    pub(crate) drain: Duration,
+    /// TLS of the gateway; `None`: without.
+    pub(crate) tls: Option<TlsFiles>,
+    /// Where health is served.
+    pub(crate) admin: SocketAddr,
+    /// Where jobs are kept. May hold a password.
+    pub(crate) store: Arc<Secret>,
+    /// How long ended jobs are kept.
+    pub(crate) retention: Duration,
+    /// The broker; `None`: in this process. May hold a password.
+    pub(crate) broker: Option<Arc<Secret>>,
+    /// What the names of all queues begin with.
+    pub(crate) namespace: String,
+    /// PEM files with authorities for the broker.
+    pub(crate) broker_roots: Vec<PathBuf>,
+    /// File with the keys that seal credentials.
+    pub(crate) key_file: PathBuf,
+    /// Shards in the zone.
+    pub(crate) shards: NonZeroU16,
+    /// The zone.
+    pub(crate) zone: ZoneName,
+    /// Legs at once in one worker.
+    pub(crate) slots: u32,
     /// Networks lifted from the target guard.
     pub(crate) allow: Vec<IpNet>,
     /// PEM files with authorities.
     pub(crate) roots: Vec<PathBuf>,
-    /// File with the keys that seal stored credentials.
-    pub(crate) key_file: PathBuf,
-    /// Source addresses of the default pool; none lets the system choose.
-    pub(crate) egress: Vec<IpAddr>,
+    /// What a mail server allows of which nothing else is said.
+    pub(crate) default_limits: GroupLimits,
+    /// What single mail servers allow, by host name.
+    pub(crate) group_limits: Vec<(String, GroupLimits)>,
+    /// What each tenant may use.
+    pub(crate) quota: QuotaSettings,
+    /// Source addresses of each pool; none lets the system choose.
+    pub(crate) pools: BTreeMap<PoolName, Vec<IpAddr>>,
+    /// Who may call; none: one local tenant.
+    pub(crate) tenants: Vec<TenantSettings>,
     /// OTLP collector, if any.
     pub(crate) otlp: Option<String>,
     /// Form of log lines.
@@ -42,6 +77,41 @@ pub(crate) struct Settings {
     pub(crate) rules: Rules,
     /// Longest time of each step.
     pub(crate) limits: Limits,
+}
+
+/// PEM files of the gateway.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct TlsFiles {
+    /// The certificate chain.
+    pub(crate) cert: PathBuf,
+    /// Its private key.
+    pub(crate) key: PathBuf,
+    /// Authorities whose certificates callers must show.
+    pub(crate) client_ca: Option<PathBuf>,
+}
+
+/// What each tenant may use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct QuotaSettings {
+    /// Open interactive jobs.
+    pub(crate) interactive: u64,
+    /// Open jobs of the other classes.
+    pub(crate) bulk: u64,
+    /// Submissions in a minute.
+    pub(crate) per_minute: u64,
+}
+
+/// One caller.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct TenantSettings {
+    /// Its name.
+    pub(crate) name: TenantId,
+    /// The file with its token.
+    pub(crate) token_file: PathBuf,
+    /// `reader`, `submitter` or `admin`.
+    pub(crate) role: String,
+    /// The pool that its jobs leave from.
+    pub(crate) pool: PoolName,
 }
 
 /// Form of log lines.
@@ -58,17 +128,33 @@ impl Settings {
     pub(crate) fn of(configuration: &Configuration) -> Self {
         let from = Values(configuration);
         Self {
-            gateway: gateway::Config {
-                listen: from.listen("gateway.listen"),
-                max_concurrent: NonZeroUsize::new(from.count("gateway.concurrency")).expect(KIND),
-                queue: from.count("gateway.queue"),
-                drain_grace: from.span("gateway.drain"),
-                ..gateway::Config::default()
-            },
+            listen: from.listen("gateway.listen"),
+            drain: from.span("gateway.drain"),
+            tls: from.tls(),
+            admin: from.listen("admin.listen"),
+            store: from.secret("store.url"),
+            retention: from.span("store.retention"),
+            broker: Some(from.secret("broker.url")).filter(|url| url.expose() != b"in-process"),
+            namespace: from.text("broker.namespace").expect(KIND),
+            broker_roots: from.paths("broker.roots"),
+            key_file: from.path("vault.key_file").expect(KIND),
+            shards: from.number("fleet.shards").and_then(NonZeroU16::new).expect(KIND),
+            zone: from.text("worker.zone").and_then(|name| name.parse().ok()).expect(KIND),
+            slots: from.number("worker.slots").expect(KIND),
             allow: from.networks("targets.allow"),
             roots: from.paths("trust.roots"),
-            key_file: from.path("vault.key_file"),
-            egress: from.egress(),
+            default_limits: limits(
+                from.count("limits.concurrency"),
+                from.count("limits.logins_per_minute"),
+            ),
+            group_limits: from.group_limits(),
+            quota: QuotaSettings {
+                interactive: from.count("quota.interactive"),
+                bulk: from.count("quota.bulk"),
+                per_minute: from.count("quota.per_minute"),
+            },
+            pools: from.pools(),
+            tenants: from.tenants(),
             otlp: from.url("telemetry.otlp"),
             logs: match from.text("telemetry.logs").as_deref() {
                 Some("json") => LogForm::Json,
@@ -89,24 +175,46 @@ impl Settings {
             limits: from.limits(),
         }
     }
+
+    /// The addresses of the default pool; none lets the system choose.
+    pub(crate) fn egress(&self) -> &[IpAddr] {
+        let pool = self.pools.iter().find(|(name, _)| name.as_str() == DEFAULT_POOL);
+        pool.map_or(&[], |(_, addresses)| addresses)
+    }
+}
+
+/// What a group allows. A rate of 0 is none.
+fn limits(concurrency: u64, logins_per_minute: u64) -> GroupLimits {
+    let number = |n: u64| u32::try_from(n).ok().and_then(NonZeroU32::new);
+    GroupLimits {
+        concurrency: number(concurrency).expect(KIND),
+        per_source: None,
+        rate: number(logins_per_minute).map(|logins| Rate { logins, per: MINUTE }),
+    }
 }
 
 /// Takes values out of the configuration.
-struct Values<'a>(&'a Configuration);
+pub(super) struct Values<'a>(pub(super) &'a Configuration);
 
 /// What a getter says when the table of keys and this file disagree.
 const KIND: &str = "the table of keys gives this key this kind and a default";
 
+/// A row of an array of tables.
+type Row = BTreeMap<&'static str, Value>;
+
 impl Values<'_> {
-    fn listen(&self, path: &str) -> SocketAddr {
+    pub(super) fn listen(&self, path: &str) -> SocketAddr {
         let value = self.0.get(path);
         value.and_then(|v| if let Value::Listen(a) = v { Some(*a) } else { None }).expect(KIND)
     }
 
-    fn count(&self, path: &str) -> usize {
+    fn count(&self, path: &str) -> u64 {
         let value = self.0.get(path);
-        let count = value.and_then(|v| if let Value::Count(n) = v { Some(*n) } else { None });
-        count.and_then(|count| usize::try_from(count).ok()).expect(KIND)
+        value.and_then(|v| if let Value::Count(n) = v { Some(*n) } else { None }).expect(KIND)
+    }
+
+    fn number<T: TryFrom<u64>>(&self, path: &str) -> Option<T> {
+        T::try_from(self.count(path)).ok()
     }
 
     fn span(&self, path: &str) -> Duration {
@@ -121,9 +229,8 @@ impl Values<'_> {
         }
     }
 
-    fn path(&self, path: &str) -> PathBuf {
-        let value = self.0.get(path);
-        value.and_then(|v| if let Value::Path(p) = v { Some(p.clone()) } else { None }).expect(KIND)
+    pub(super) fn path(&self, path: &str) -> Option<PathBuf> {
+        self.0.get(path).and_then(|v| if let Value::Path(p) = v { Some(p.clone()) } else { None })
     }
 
     fn paths(&self, path: &str) -> Vec<PathBuf> {
@@ -133,11 +240,8 @@ impl Values<'_> {
         }
     }
 
-    fn text(&self, path: &str) -> Option<String> {
-        match self.0.get(path) {
-            Some(Value::Text(text)) => Some(text.clone()),
-            _ => None,
-        }
+    pub(super) fn text(&self, path: &str) -> Option<String> {
+        self.0.get(path).and_then(text)
     }
 
     fn url(&self, path: &str) -> Option<String> {
@@ -147,14 +251,65 @@ impl Values<'_> {
         }
     }
 
-    fn egress(&self) -> Vec<IpAddr> {
-        let Some(Value::Tables(pools)) = self.0.get("egress.pool") else { return Vec::new() };
-        let is_default = |value: &Value| matches!(value, Value::Text(name) if name == DEFAULT_POOL);
-        let pool = pools.iter().find(|pool| pool.get("name").is_some_and(is_default));
-        match pool.and_then(|pool| pool.get("addresses")) {
-            Some(Value::Addresses(addresses)) => addresses.clone(),
-            _ => Vec::new(),
+    fn secret(&self, path: &str) -> Arc<Secret> {
+        match self.0.get(path) {
+            Some(Value::Url(url)) => Arc::new(Secret::new(url.expose().to_vec())),
+            _ => unreachable!("{KIND}"),
         }
+    }
+
+    fn tls(&self) -> Option<TlsFiles> {
+        let (cert, key) = (self.path("gateway.tls_cert")?, self.path("gateway.tls_key")?);
+        Some(TlsFiles { cert, key, client_ca: self.path("gateway.client_ca") })
+    }
+
+    /// The rows of an array of tables.
+    pub(super) fn rows(&self, path: &str) -> &[Row] {
+        match self.0.get(path) {
+            Some(Value::Tables(rows)) => rows,
+            _ => &[],
+        }
+    }
+
+    fn pools(&self) -> BTreeMap<PoolName, Vec<IpAddr>> {
+        let pool = |row: &Row| {
+            let addresses = match row.get("addresses") {
+                Some(Value::Addresses(addresses)) => addresses.clone(),
+                _ => Vec::new(),
+            };
+            (column(row, "name").parse().expect(KIND), addresses)
+        };
+        let mut pools: BTreeMap<_, _> = self.rows("egress.pool").iter().map(pool).collect();
+        if pools.is_empty() {
+            pools.insert(DEFAULT_POOL.parse().expect("a name"), Vec::new());
+        }
+        pools
+    }
+
+    fn tenants(&self) -> Vec<TenantSettings> {
+        let tenant = |row: &Row| TenantSettings {
+            name: column(row, "name").parse().expect(KIND),
+            token_file: match row.get("token_file") {
+                Some(Value::Path(path)) => path.clone(),
+                _ => unreachable!("{KIND}"),
+            },
+            role: column(row, "role"),
+            pool: column(row, "pool").parse().expect(KIND),
+        };
+        self.rows("tenant").iter().map(tenant).collect()
+    }
+
+    fn group_limits(&self) -> Vec<(String, GroupLimits)> {
+        let number = |row: &Row, name| match row.get(name) {
+            Some(Value::Count(number)) => *number,
+            _ => unreachable!("{KIND}"),
+        };
+        let rows = self.rows("limits.group").iter();
+        rows.map(|row| {
+            let allowed = limits(number(row, "concurrency"), number(row, "logins_per_minute"));
+            (column(row, "match").to_ascii_lowercase(), allowed)
+        })
+        .collect()
     }
 
     fn limits(&self) -> Limits {
@@ -173,28 +328,11 @@ impl Values<'_> {
     }
 }
 
-/// Rules over more than one key.
-pub(super) fn check_together(configuration: &Configuration, problems: &mut Vec<Problem>) {
-    let listen = Values(configuration).listen("gateway.listen");
-    if !listen.ip().is_loopback() {
-        problems.push(Problem {
-            key: "gateway.listen".to_owned(),
-            origin: configuration.effective("gateway.listen").origin.clone(),
-            description: "is not a loopback address; this version asks nobody for a token, so it \
-                          listens on loopback only, such as \"127.0.0.1:7443\""
-                .to_owned(),
-        });
-    }
-    if let Some(Value::Tables(pools)) = configuration.get("egress.pool") {
-        let names: Vec<&Value> = pools.iter().filter_map(|pool| pool.get("name")).collect();
-        let is_default =
-            |value: &&Value| matches!(value, Value::Text(name) if name == DEFAULT_POOL);
-        if !names.is_empty() && !names.iter().any(is_default) {
-            problems.push(Problem {
-                key: "egress.pool".to_owned(),
-                origin: configuration.effective("egress.pool").origin.clone(),
-                description: "has no pool named \"default\", which serves every check".to_owned(),
-            });
-        }
-    }
+/// A text of a row; every column of a text has one.
+pub(super) fn column(row: &Row, name: &str) -> String {
+    row.get(name).and_then(text).unwrap_or_default()
+}
+
+fn text(value: &Value) -> Option<String> {
+    if let Value::Text(text) = value { Some(text.clone()) } else { None }
 }

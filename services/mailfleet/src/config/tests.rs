@@ -23,20 +23,23 @@ fn settings(toml: &str, variables: &[(&str, &str)]) -> Settings {
 fn without_anything_the_defaults_hold() {
     let configuration = Configuration::load(None, []).unwrap_or_else(|p| panic!("{p}"));
     let settings = Settings::of(&configuration);
-    assert_eq!(settings.gateway, mailfleet_gateway::Config::default());
+    assert_eq!(settings.listen, mailfleet_gateway::Config::default().listen);
+    assert_eq!(settings.drain, mailfleet_gateway::Config::default().drain_grace);
+    assert!(settings.broker.is_none() && settings.tls.is_none() && settings.tenants.is_empty());
+    assert_eq!(settings.pools.len(), 1);
     assert_eq!(settings.limits, mailfleet_probe::limits::Limits::default());
     assert_eq!(settings.identity.name, mailfleet_probe::Identity::default().name);
     assert_eq!(settings.rules.courier, mailfleet_probe::CourierRule::Refuse);
-    assert!(settings.allow.is_empty() && settings.egress.is_empty() && settings.otlp.is_none());
+    assert!(settings.allow.is_empty() && settings.egress().is_empty() && settings.otlp.is_none());
 }
 
 #[test]
 fn the_environment_wins_over_the_file() {
-    let toml = "[gateway]\nlisten = \"127.0.0.1:1\"\nconcurrency = 7\n[targets]\nallow = [\"10.0.0.0/8\"]\n";
+    let toml = "[gateway]\nlisten = \"127.0.0.1:1\"\n[worker]\nslots = 7\n[targets]\nallow = [\"10.0.0.0/8\"]\n";
     let variables = [("MAILFLEET_GATEWAY__LISTEN", "[::1]:2"), ("MAILFLEET_STEPS__LOGIN", "1m 5s")];
     let settings = settings(toml, &variables);
-    assert_eq!(settings.gateway.listen, "[::1]:2".parse().unwrap());
-    assert_eq!(settings.gateway.max_concurrent.get(), 7);
+    assert_eq!(settings.listen, "[::1]:2".parse().unwrap());
+    assert_eq!(settings.slots, 7);
     assert_eq!(settings.allow, ["10.0.0.0/8".parse().unwrap()]);
     assert_eq!(settings.limits.login.as_secs(), 65);
 }
@@ -45,12 +48,12 @@ fn the_environment_wins_over_the_file() {
 fn lists_and_numbers_can_be_set_in_the_environment() {
     let variables = [
         ("MAILFLEET_TARGETS__ALLOW", "127.0.0.0/8, ::1"),
-        ("MAILFLEET_GATEWAY__CONCURRENCY", "3"),
+        ("MAILFLEET_WORKER__SLOTS", "3"),
         ("MAILFLEET_BIN", "/elsewhere/mailfleet"),
     ];
     let settings = settings("", &variables);
     assert_eq!(settings.allow, ["127.0.0.0/8".parse().unwrap(), "::1/128".parse().unwrap()]);
-    assert_eq!(settings.gateway.max_concurrent.get(), 3);
+    assert_eq!(settings.slots, 3);
 }
 
 #[test]
@@ -59,7 +62,7 @@ fn the_default_pool_gives_the_source_addresses() {
                 [[egress.pool]]\nname = \"default\"\naddresses = [\"192.0.2.7\", \"2001:db8::7\"]\n";
     let expect: Vec<std::net::IpAddr> =
         vec!["192.0.2.7".parse().unwrap(), "2001:db8::7".parse().unwrap()];
-    assert_eq!(settings(toml, &[]).egress, expect);
+    assert_eq!(settings(toml, &[]).egress(), expect);
 }
 
 #[test]
@@ -68,7 +71,7 @@ fn all_errors_are_reported_at_once() {
 gatway = 3
 [gateway]
 listen = "localhost"
-concurency = 4
+dran = "4s"
 drain = 30
 [store]
 url = "mysql://app:hunter2@db/x"
@@ -128,10 +131,41 @@ fn what_is_shown_can_be_read_again() {
 }
 
 #[test]
-fn keys_that_are_set_and_not_used_yet_are_named() {
-    let configuration = load("[broker]\nurl = \"amqp://q\"\n[gateway]\nqueue = 5\n", &[]);
-    let configuration = configuration.unwrap_or_else(|problems| panic!("{problems}"));
-    assert_eq!(configuration.not_used_yet(), ["broker.url"]);
+fn what_does_not_fit_together_is_named() {
+    let toml = r#"
+[gateway]
+tls_cert = "a.pem"
+[broker]
+namespace = "Big"
+[[egress.pool]]
+name = "default"
+[[egress.pool]]
+name = "default"
+[[tenant]]
+name = "CRM"
+token_file = "crm.token"
+pool = "tokyo"
+"#;
+    insta::assert_snapshot!(load(toml, &[]).err().expect("nothing fits"));
+}
+
+#[test]
+fn tenants_limits_and_pools_reach_the_settings() {
+    let toml = "[limits]\nconcurrency = 3\nlogins_per_minute = 30\n[[limits.group]]\n\
+                match = \"IMAP.example.com\"\nconcurrency = 1\n[[egress.pool]]\n\
+                name = \"default\"\n[[egress.pool]]\nname = \"tokyo\"\n\
+                addresses = [\"192.0.2.1\"]\n[[tenant]]\nname = \"crm\"\n\
+                token_file = \"crm.token\"\nrole = \"admin\"\npool = \"tokyo\"\n\
+                [gateway]\nlisten = \"0.0.0.0:7443\"\n[broker]\nurl = \"amqp://h\"\n";
+    let settings = settings(toml, &[]);
+    assert_eq!(settings.default_limits.concurrency.get(), 3);
+    assert_eq!(settings.default_limits.rate.map(|rate| rate.logins.get()), Some(30));
+    let [(host, limits)] = settings.group_limits.as_slice() else { panic!("one group") };
+    assert_eq!((host.as_str(), limits.concurrency.get()), ("imap.example.com", 1));
+    assert!(limits.rate.is_none() && settings.broker.is_some());
+    let [tenant] = settings.tenants.as_slice() else { panic!("one tenant") };
+    assert_eq!((tenant.role.as_str(), tenant.pool.as_str()), ("admin", "tokyo"));
+    assert_eq!(settings.pools.values().map(Vec::len).sum::<usize>(), 1);
 }
 
 /// To renew the file: `cargo run -- config reference > deploy/config/mailfleet.toml`.
