@@ -65,7 +65,7 @@ impl ChangeWatch {
             return Steadiness::Steady;
         }
         let set: BTreeSet<IpAddr> = addresses.iter().map(IpAddr::to_canonical).collect();
-        let known = self.hosts.get(host).is_some();
+        let known = self.hosts.contains_key(host);
         let watched = self.hosts.entry(host.clone()).or_default();
         watched.noted = now;
         if watched.set != set {
