@@ -8,6 +8,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use mailfleet_remedy::Language;
 
+use crate::client::CallerArgs;
+use crate::job::JobCommand;
 use crate::keys::KeysCommand;
 
 const AFTER_HELP: &str = "\
@@ -44,6 +46,11 @@ pub(crate) enum Command {
     Faults(FaultsArgs),
     /// Run the gRPC gateway in this process
     Serve(ServeArgs),
+    /// Show, list, follow, explain and cancel jobs of a gateway
+    Job {
+        #[command(subcommand)]
+        command: JobCommand,
+    },
     /// Check or show the configuration
     Config {
         #[command(subcommand)]
@@ -156,6 +163,8 @@ pub(crate) struct CheckArgs {
     /// Let this gateway do the check, such as http://127.0.0.1:7443
     #[arg(long, value_name = "URL", help_heading = "Connection")]
     pub(crate) gateway: Option<String>,
+    #[command(flatten)]
+    pub(crate) caller: CallerArgs,
     /// Configuration file, for checks in this process
     #[arg(long, value_name = "FILE", help_heading = "Connection")]
     pub(crate) config: Option<PathBuf>,

@@ -45,7 +45,7 @@ pub(crate) fn faults(args: &FaultsArgs) -> Result<Exit, Error> {
 }
 
 /// The code of a name, in any case, with hyphens or underscores.
-fn find(given: &str) -> Result<FaultCode, Error> {
+pub(crate) fn find(given: &str) -> Result<FaultCode, Error> {
     let name = given.trim().to_ascii_uppercase().replace(['-', ' '], "_");
     name.parse().map_err(|_| {
         let close = nearest(&name, FaultCode::all().map(FaultCode::name));

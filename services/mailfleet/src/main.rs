@@ -2,10 +2,12 @@
 
 mod args;
 mod check;
+mod client;
 mod config;
 mod demo;
 mod exit;
 mod explain;
+mod job;
 mod keys;
 mod logs;
 mod nearest;
@@ -46,6 +48,7 @@ fn run(cli: &Cli) -> Result<Exit, Error> {
         Command::Explain(args) => explain::explain(args),
         Command::Faults(args) => explain::faults(args),
         Command::Serve(args) => on_runtime(serve::run(args, cli.verbose)),
+        Command::Job { command } => on_runtime(job::run(command)),
         Command::Config { command } => config::command::run(command),
         Command::Keys { command } => keys::run(command),
         Command::Completions { shell } => completions(*shell),

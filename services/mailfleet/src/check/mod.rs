@@ -22,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::args::CheckArgs;
+use crate::client::CallerArgs;
 use crate::config::Settings;
 use crate::config::command::load;
 use crate::exit::{Error, Exit};
@@ -39,7 +40,7 @@ pub(crate) async fn run(args: &CheckArgs) -> Result<Exit, Error> {
     let input = if std::io::stdin().is_terminal() { Input::Terminal } else { Input::Other };
     let plan = plan::plan(args, input, |name| std::env::var_os(name)).map_err(Error::Usage)?;
     // Before anybody is asked for a password: a mistake in the configuration comes first.
-    let executor = Executor::prepare(&plan)?;
+    let executor = Executor::prepare(&plan, &args.caller)?;
     let validation = validation(&plan, &credentials(&plan).await?)?;
     let cancel = signals::cancel_on_signal().context("cannot listen for signals")?;
     let language = args.output.lang.into();
@@ -59,13 +60,13 @@ pub(crate) async fn run(args: &CheckArgs) -> Result<Exit, Error> {
 /// Where the check runs, ready to run it.
 enum Executor {
     Here(Validator),
-    Gateway(String),
+    Gateway(String, CallerArgs),
 }
 
 impl Executor {
-    fn prepare(plan: &Plan) -> Result<Self, Error> {
+    fn prepare(plan: &Plan, caller: &CallerArgs) -> Result<Self, Error> {
         match &plan.place {
-            Place::Gateway(url) => Ok(Self::Gateway(url.clone())),
+            Place::Gateway(url) => Ok(Self::Gateway(url.clone(), caller.clone())),
             Place::Here { allow, egress, config } => {
                 let settings = Settings::of(&load(config.as_deref())?);
                 let extra = Extra { allow, egress, roots: &plan.roots };
@@ -87,7 +88,9 @@ impl Executor {
                 let run = Run { job, observer, cancel, trace: Some(job.into()) };
                 Ok(validator.run(validation, run).await)
             }
-            Self::Gateway(url) => remote::run(url, &validation, observer.as_ref(), cancel).await,
+            Self::Gateway(url, caller) => {
+                remote::run(url, caller, &validation, observer.as_ref(), cancel).await
+            }
         }
     }
 }

@@ -12,16 +12,16 @@ use mailfleet_api::{event, v1};
 use mailfleet_model::{LegObserver, Report, TestMail, Validation};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
-use tonic::transport::{Channel, ClientTlsConfig, Endpoint};
-use tonic::{Code, Status, Streaming};
+use tonic::Streaming;
 
 use super::request::request;
+use crate::client::{CallerArgs, Gateway};
 use crate::exit::Error;
 
-/// Longest time to reach the gateway.
-const CONNECT: Duration = Duration::from_secs(10);
 /// Time beyond those of the legs until the report must be there.
 const GRACE: Duration = Duration::from_secs(30);
+/// A report holds every step and the chain of certificates of each leg.
+const MAX_REPORT: usize = 16 * 1024 * 1024;
 
 /// Lets the gateway at `url` run the validation, and passes its live events on.
 ///
@@ -30,16 +30,19 @@ const GRACE: Duration = Duration::from_secs(30);
 /// early; interrupted if `cancel` says so.
 pub(crate) async fn run(
     url: &str,
+    caller: &CallerArgs,
     validation: &Validation,
     observer: &dyn LegObserver,
     cancel: CancellationToken,
 ) -> Result<Report, Error> {
     let longest = longest(validation);
     let work = async {
-        let mut client = ValidationServiceClient::new(connect(url).await?);
-        let request = request(validation);
-        let answer = client.validate(request).await.map_err(|status| refused(url, &status))?;
-        read(url, answer.into_inner(), observer).await
+        let gateway = Gateway::reach(url, caller).await?;
+        let client = ValidationServiceClient::new(gateway.calls());
+        let mut client = client.max_decoding_message_size(MAX_REPORT);
+        let answer = client.validate(request(validation)).await;
+        let answer = answer.map_err(|status| gateway.told(&status))?;
+        read(&gateway, answer.into_inner(), observer).await
     };
     tokio::select! {
         done = timeout(longest, work) => done.unwrap_or_else(|_| {
@@ -50,26 +53,13 @@ pub(crate) async fn run(
     }
 }
 
-async fn connect(url: &str) -> Result<Channel, Error> {
-    let cannot = || format!("cannot reach the gateway at {url}");
-    let endpoint = Endpoint::from_shared(url.to_owned()).with_context(cannot)?;
-    let endpoint = endpoint.connect_timeout(CONNECT);
-    let endpoint = if url.starts_with("https://") {
-        let tls = ClientTlsConfig::new().with_native_roots();
-        endpoint.tls_config(tls).with_context(cannot)?
-    } else {
-        endpoint
-    };
-    Ok(endpoint.connect().await.with_context(cannot)?)
-}
-
 /// Reads events until the report.
 async fn read(
-    url: &str,
+    gateway: &Gateway,
     mut answer: Streaming<v1::ValidateResponse>,
     observer: &dyn LegObserver,
 ) -> Result<Report, Error> {
-    while let Some(message) = answer.message().await.map_err(|status| refused(url, &status))? {
+    while let Some(message) = answer.message().await.map_err(|status| gateway.told(&status))? {
         match message.event {
             Some(Event::Step(step)) => {
                 // A kind of step that a newer gateway has is in the report anyway.
@@ -84,16 +74,7 @@ async fn read(
             Some(Event::Accepted(_)) | None => {}
         }
     }
-    Err(Error::Own(anyhow!("the gateway at {url} ended the answer without a report")))
-}
-
-/// What a failed call means for whoever made it.
-fn refused(url: &str, status: &Status) -> Error {
-    let said = crate::render::wrap::clean(status.message());
-    match status.code() {
-        Code::InvalidArgument => Error::Request(format!("the gateway refuses the request: {said}")),
-        code => Error::Own(anyhow!("the gateway at {url} answered {code:?}: {said}")),
-    }
+    Err(Error::Own(anyhow!("the gateway ended the answer without a report")))
 }
 
 /// How long the whole call may take.
