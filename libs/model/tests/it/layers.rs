@@ -16,6 +16,7 @@ const TABLE: &[(&str, &[&str], &[&str])] = &[
     ("libs/engine", &["model"], &["tokio", "serde", "prost", "tonic", "rustls"]),
     ("libs/api", &["model"], &["rustls", "async-imap", "mail-send", "lapin"]),
     ("libs/broker", &["model", "api"], &["tonic", "async-imap", "mail-send"]),
+    ("libs/store", &["model"], &["serde", "prost", "tonic", "async-imap", "mail-send", "lapin"]),
     ("libs/probe", &["model"], &["prost", "tonic", "lapin", "opentelemetry"]),
     ("libs/vault", &["model"], &["tokio", "serde", "prost", "tonic", "rustls"]),
     ("libs/telemetry", &["model"], &["prost", "async-imap", "mail-send", "lapin"]),
