@@ -1,5 +1,8 @@
 //! Control messages.
 
+mod peer;
+mod state;
+
 use std::num::NonZeroU32;
 
 use mailfleet_model::fleet::{
@@ -48,6 +51,16 @@ pub fn control_to_bytes(control: &Control) -> Vec<u8> {
         Control::Cancel(id) => Kind::CancelledJob(job(*id)),
         Control::JobChanged(id) => Kind::ChangedJob(job(*id)),
         Control::Drain(worker) => Kind::DrainWorker(worker.to_string()),
+        Control::Peer { job, side, word } => Kind::Peer(peer::to_wire(*job, *side, *word)),
+        Control::StateWanted { request, group } => Kind::StateWanted(wire::StateWanted {
+            request: *request,
+            group: group.as_ref().map(super::group),
+        }),
+        Control::State { request, worker, groups } => Kind::State(wire::State {
+            request: *request,
+            worker: worker.to_string(),
+            groups: groups.iter().map(state::to_wire).collect(),
+        }),
     };
     wire::Control { version: VERSION, kind: Some(kind) }.encode_to_vec()
 }
@@ -86,6 +99,19 @@ pub fn control_from_bytes(bytes: &[u8]) -> Result<Read<Control>, Unreadable> {
         Kind::CancelledJob(id) => Control::Cancel(to_job(&id)?),
         Kind::ChangedJob(id) => Control::JobChanged(to_job(&id)?),
         Kind::DrainWorker(worker) => Control::Drain(name(&worker, "the worker's name")?),
+        Kind::Peer(message) => match peer::from_wire(message)? {
+            Some(control) => control,
+            None => return Ok(Read::UnknownKind),
+        },
+        Kind::StateWanted(wanted) => {
+            let group = wanted.group.map(|group| to_group(Some(group))).transpose()?;
+            Control::StateWanted { request: wanted.request, group }
+        }
+        Kind::State(told) => Control::State {
+            request: told.request,
+            worker: name(&told.worker, "the worker's name")?,
+            groups: told.groups.into_iter().map(state::from_wire).collect::<Result<_, _>>()?,
+        },
     }))
 }
 

@@ -41,6 +41,10 @@ impl WorkerQueue for InProcessWorker {
     type Claim = InProcessClaim;
     type Link = InProcessLink;
 
+    async fn connect(&self) -> Result<(), QueueError> {
+        Ok(())
+    }
+
     async fn claim(
         &self,
         zone: &ZoneName,

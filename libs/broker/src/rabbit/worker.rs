@@ -47,8 +47,7 @@ impl RabbitWorker {
             _tasks: tasks,
             id,
         };
-        let opening = async { worker.consume.wire().await.map(drop) };
-        bounded("connect a worker", settings.deadline, opening).await?;
+        worker.connect().await?;
         Ok(worker)
     }
 
@@ -91,6 +90,11 @@ impl Drop for RabbitWorker {
 impl WorkerQueue for RabbitWorker {
     type Claim = RabbitClaim;
     type Link = RabbitLink;
+
+    async fn connect(&self) -> Result<(), QueueError> {
+        let connecting = async { self.consume.wire().await.map(drop) };
+        bounded("connect a worker", self.settings.deadline, connecting).await
+    }
 
     async fn claim(
         &self,

@@ -5,9 +5,10 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use mailfleet_model::fleet::{
-    Announcement, Control, Dispatch, GroupId, GroupKey, GroupLimits, GroupSettings, JobClass,
-    LegEnd, LegId, LegMessage, LegSummary, Live, LoginTag, MailboxTag, Outcome, Payload, Rate,
-    ReturnReason, Returned, ShardIndex, StartAnswer, StartRule, WorkerMessage, ZoneName,
+    Announcement, Control, Dispatch, GroupId, GroupKey, GroupLimits, GroupSettings, GroupState,
+    JobClass, LegEnd, LegId, LegMessage, LegSummary, Live, LoginTag, MailboxTag, Outcome, Payload,
+    PeerSide, PeerWord, Rate, ReturnReason, Returned, ShardIndex, StartAnswer, StartRule,
+    WorkerMessage, ZoneName,
 };
 use mailfleet_model::leg::{LoginOutcome, Submission};
 use mailfleet_model::{FaultCode, JobId, Leg, LegEvent, Retry, Step, StepKind, StepOutcome};
@@ -140,6 +141,26 @@ pub(crate) fn every_control() -> Vec<Control> {
         version: "0.1.0".to_owned(),
     };
     let start = |answer| Control::Start { leg: leg_id(9), dispatch: Dispatch(2), answer };
+    let peer = |side, word| Control::Peer { job: leg_id(1).job, side, word };
+    let refused = PeerWord::LoginAnswered(
+        LoginOutcome::RefusedDefinitively,
+        Some(FaultCode::AuthInvalidCredentials),
+    );
+    let well = GroupState {
+        group: group("google"),
+        limit: 10,
+        in_use: 9,
+        waiting: 3,
+        paused: false,
+        breaker: None,
+        lowered: None,
+    };
+    let sick = GroupState {
+        paused: true,
+        breaker: Some(Duration::from_millis(1_500)),
+        lowered: Some(Duration::from_secs(600)),
+        ..well.clone()
+    };
     let (shard, default) = (ShardIndex(5), GroupLimits { per_source: None, ..limits(None) });
     vec![
         Control::Announce(announcement),
@@ -151,6 +172,13 @@ pub(crate) fn every_control() -> Vec<Control> {
         Control::Cancel(leg_id(1).job),
         control(2),
         Control::Drain(name("worker-1")),
+        peer(PeerSide::Incoming, PeerWord::LoginAnswered(LoginOutcome::Accepted, None)),
+        peer(PeerSide::Outgoing, refused),
+        peer(PeerSide::Incoming, PeerWord::MarksTaken),
+        peer(PeerSide::Outgoing, PeerWord::LegEnded),
+        Control::StateWanted { request: 7, group: None },
+        Control::StateWanted { request: 7, group: Some(group("google")) },
+        Control::State { request: 7, worker: name("worker-1"), groups: vec![well, sick] },
     ]
 }
 

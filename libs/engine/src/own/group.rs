@@ -65,6 +65,8 @@ pub struct GroupStatus {
     pub paused: bool,
     /// Until the breaker lets the next leg through; `None` while it is closed.
     pub breaker: Option<Duration>,
+    /// Until "too many connections" is forgotten; `None` if nobody complained.
+    pub lowered: Option<Duration>,
 }
 
 impl Group {
@@ -215,6 +217,7 @@ impl Group {
             in_use: self.in_use(now),
             paused: self.paused,
             breaker: self.breaker.wait(now),
+            lowered: self.lowered.map(|(_, until)| until.since(now)).filter(|left| !left.is_zero()),
         }
     }
 

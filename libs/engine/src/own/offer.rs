@@ -83,3 +83,10 @@ pub struct Ending {
     /// What came of the login.
     pub login: LoginOutcome,
 }
+
+impl Ending {
+    /// A run that tells nothing about the server: it was ended from our side, or it never
+    /// dialled.
+    pub const UNTOLD: Self =
+        Self { code: Some(FaultCode::WorkerLost), login: LoginOutcome::NotTried };
+}

@@ -10,6 +10,8 @@
 //! Whoever drives it publishes results and returns, confirmed, and says so with
 //! [`Shard::confirmed`]; only then are deliveries acked.
 
+mod state;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
@@ -20,7 +22,7 @@ use mailfleet_model::fleet::{
 };
 use mailfleet_model::leg::LoginOutcome;
 
-use super::group::{Group, GroupStatus};
+use super::group::Group;
 use super::memory::Memory;
 use super::offer::{Action, Ending, Offer};
 use crate::rules::OwnRules;
@@ -336,12 +338,6 @@ impl Shard {
     #[must_use]
     pub fn is_haunted(&self, now: Monotonic) -> bool {
         self.groups.values().any(|group| group.is_haunted(now))
-    }
-
-    /// What `FleetService` shows.
-    #[must_use]
-    pub fn status(&self, now: Monotonic) -> Vec<(GroupKey, GroupStatus)> {
-        self.groups.iter().map(|(key, group)| (key.clone(), group.status(now))).collect()
     }
 
     /// Whether a worker still waits for the settings.

@@ -13,6 +13,7 @@
 
 mod event;
 mod hold;
+mod state;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU16;
@@ -32,6 +33,7 @@ use crate::time::Monotonic;
 use hold::Hold;
 
 pub use event::{Claim, ClaimId, Effect, Event};
+pub use state::Load;
 
 /// What a worker is.
 #[derive(Debug, Clone)]
@@ -311,7 +313,12 @@ impl Worker {
                     .collect();
             }
             Control::Drain(worker) => self.draining |= worker == self.identity.worker,
-            Control::SettingsWanted { .. } | Control::JobChanged(_) => {}
+            // What legs tell each other, and what operators ask, is the process's affair.
+            Control::SettingsWanted { .. }
+            | Control::JobChanged(_)
+            | Control::Peer { .. }
+            | Control::StateWanted { .. }
+            | Control::State { .. } => {}
         }
         Vec::new()
     }

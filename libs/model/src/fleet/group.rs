@@ -38,3 +38,23 @@ pub struct GroupSettings {
     /// Grows by one at every change; 0 for a group that was never changed.
     pub version: u64,
 }
+
+/// What holds in a group at its owner, as operators see it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroupState {
+    /// The group.
+    pub group: GroupId,
+    /// Slots that may be used now.
+    pub limit: u32,
+    /// Slots in use, those that are kept for a lost predecessor's legs included.
+    pub in_use: u32,
+    /// Legs that wait for a slot.
+    pub waiting: u32,
+    /// Whether nothing of it is started.
+    pub paused: bool,
+    /// How long its circuit breaker still holds legs back; `None` while it is closed.
+    pub breaker: Option<Duration>,
+    /// How long its limit stays lowered, since the server complained of too many
+    /// connections.
+    pub lowered: Option<Duration>,
+}

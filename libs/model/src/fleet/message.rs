@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use strum::{Display, EnumIter, EnumString, IntoStaticStr};
 
-use super::group::GroupSettings;
+use super::group::{GroupSettings, GroupState};
 use super::id::{
     Dispatch, GatewayId, GroupId, GroupKey, LegId, LegKind, PoolName, WorkerId, ZoneName,
 };
@@ -16,7 +16,9 @@ use super::leg::{LegEnd, LegRecord};
 use super::shard::ShardIndex;
 use super::tag::{LoginTag, MailboxTag};
 use crate::event::LegEvent;
+use crate::fault::FaultCode;
 use crate::id::JobId;
+use crate::leg::LoginOutcome;
 
 /// Whether a leg may start as soon as there is a slot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -192,6 +194,26 @@ pub struct Announcement {
     pub version: String,
 }
 
+/// Which of the two legs of a job that are told of each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EnumIter)]
+pub enum PeerSide {
+    /// The incoming one.
+    Incoming,
+    /// The outgoing one.
+    Outgoing,
+}
+
+/// What one leg of a pair tells the other one, which runs at another worker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum PeerWord {
+    /// The login that both use was answered, and by what code it was refused.
+    LoginAnswered(LoginOutcome, Option<FaultCode>),
+    /// The marks are taken: the test mail may be sent.
+    MarksTaken,
+    /// It has ended: nothing more comes from it.
+    LegEnded,
+}
+
 /// What everybody hears, or one worker. At most once and in no certain order: nothing may
 /// depend on one of them arriving.
 #[derive(Debug, Clone, PartialEq)]
@@ -236,4 +258,31 @@ pub enum Control {
     JobChanged(JobId),
     /// An operator asks a worker to drain.
     Drain(WorkerId),
+    /// A leg says something to the other one of its pair, wherever that runs. A leg that
+    /// does not hear it waits no longer than it would have anyway.
+    Peer {
+        /// The job.
+        job: JobId,
+        /// The leg that says it.
+        side: PeerSide,
+        /// What it says.
+        word: PeerWord,
+    },
+    /// Somebody asks the owners what holds in their groups.
+    StateWanted {
+        /// Told again by the answers.
+        request: u64,
+        /// The group; `None`: every one.
+        group: Option<GroupId>,
+    },
+    /// What holds in the groups of an owner, in answer to `StateWanted`. An owner of none
+    /// of them says nothing.
+    State {
+        /// What was asked.
+        request: u64,
+        /// Who answers.
+        worker: WorkerId,
+        /// The groups, at most 500: the sick ones first, then the busiest.
+        groups: Vec<GroupState>,
+    },
 }

@@ -17,7 +17,7 @@ mod tag;
 mod time;
 mod view;
 
-pub use group::{GroupLimits, GroupSettings, Rate};
+pub use group::{GroupLimits, GroupSettings, GroupState, Rate};
 pub use id::{
     Attempt, BatchId, Dispatch, GatewayId, GroupId, GroupKey, InvalidName, LegId, LegKind,
     PoolName, TenantId, WorkerId, ZoneName,
@@ -27,8 +27,8 @@ pub use job::{
 };
 pub use leg::{Gate, LegEnd, LegRecord, LegState, LegSummary};
 pub use message::{
-    Announcement, Control, LegMessage, Live, Outcome, ReturnReason, Returned, StartAnswer,
-    StartRule, WorkerMessage, WorkerNews,
+    Announcement, Control, LegMessage, Live, Outcome, PeerSide, PeerWord, ReturnReason, Returned,
+    StartAnswer, StartRule, WorkerMessage, WorkerNews,
 };
 pub use queue::{
     ClaimError, ControlLink, Delivery, GatewayQueue, NewsDelivery, NewsSource, QueueError,

@@ -121,6 +121,10 @@ pub trait WorkerQueue: Send + Sync + 'static {
     /// The control link.
     type Link: ControlLink;
 
+    /// Opens the consuming connection, if it is not open. Whatever ended the last one has
+    /// ended every claim on it.
+    fn connect(&self) -> impl Future<Output = Result<(), QueueError>> + Send;
+
     /// Claims a shard: consumes its queue exclusively, on a channel of its own, with this
     /// prefetch. [`ClaimError::Held`] while anybody else does.
     fn claim(

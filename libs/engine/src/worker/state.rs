@@ -1,0 +1,50 @@
+//! What a worker shows of itself.
+
+use std::cmp::Reverse;
+
+use mailfleet_model::fleet::{GroupId, GroupState};
+
+use super::Worker;
+use crate::time::Monotonic;
+
+/// Most groups that one answer names.
+const MOST: usize = 500;
+
+/// How much a worker has in its hands.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Load {
+    /// Shards that it holds, those that it is giving up included.
+    pub shards: u32,
+    /// Legs that are asked for or run.
+    pub running: u32,
+    /// Whether it is leaving.
+    pub draining: bool,
+}
+
+impl Worker {
+    /// How much it has in its hands.
+    #[must_use]
+    pub fn load(&self) -> Load {
+        let shards = u32::try_from(self.shards().count()).unwrap_or(u32::MAX);
+        Load { shards, running: self.running(), draining: self.draining }
+    }
+
+    /// What holds in its groups, or in one of them: at most 500, the sick ones first, then
+    /// the busiest.
+    #[must_use]
+    pub fn states(&self, only: Option<&GroupId>, now: Monotonic) -> Vec<GroupState> {
+        let zone = &self.identity.zone;
+        if only.is_some_and(|group| group.zone != *zone) {
+            return Vec::new();
+        }
+        let key = only.map(|group| &group.key);
+        let mut states: Vec<GroupState> =
+            self.shards().flat_map(|(_, shard)| shard.states(zone, key, now)).collect();
+        states.sort_by_cached_key(|state| {
+            let sick = state.breaker.is_some() || state.lowered.is_some();
+            (Reverse((sick, state.paused)), Reverse((state.in_use, state.waiting)))
+        });
+        states.truncate(MOST);
+        states
+    }
+}
