@@ -4,27 +4,28 @@
 //! is not sent a second time; and that the incoming leg has noted where new mail will
 //! appear, so that the test mail is not sent too early. A leg never waits long for
 //! the other one, and a leg that ends frees whoever waits for it.
+//!
+//! The legs hold the two ends of a [`Pact`]. Where they may run in different processes,
+//! whoever carries their words between them says so ([`Reach::Fleet`]) and tells the pact
+//! what it hears: then the incoming leg logs in first, since nobody can ask the other
+//! process in time who came first.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+mod known;
+
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
+use mailfleet_model::fleet::{PeerSide, PeerWord};
 use mailfleet_model::leg::LoginOutcome;
 use mailfleet_model::{FaultCode, Login};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
+use known::Known;
+
 /// Longest wait for the other leg's answer to the same login.
 pub const LOGIN_PATIENCE: Duration = Duration::from_secs(8);
-
-/// One leg's end of the pair. Dropping it tells the other leg that nothing more comes.
-#[derive(Debug)]
-pub struct Companion {
-    shared: Option<Arc<Shared>>,
-    /// Whether this end holds the right to log in first.
-    holds_login: bool,
-    marks: Option<watch::Sender<bool>>,
-    await_marks: Option<watch::Receiver<bool>>,
-}
 
 /// What a leg may do with its credential.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,43 +36,93 @@ pub enum Permission {
     KeepBack(FaultCode),
 }
 
-#[derive(Debug)]
-struct Shared {
-    /// What is known of the one login; only where both legs use the same.
-    login: watch::Sender<LoginState>,
-    claim: Mutex<bool>,
+/// Where the other leg of a pair can be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// In this process: the leg that reaches its login first goes first, and an end that
+    /// is dropped has ended.
+    ThisProcess,
+    /// In any process: a leg alone in this one lets the incoming leg go first, and an end
+    /// that is dropped may be taken up again elsewhere.
+    Fleet,
 }
 
+/// What the two legs of a pair have to do with each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum LoginState {
-    Open,
-    Answered(LoginOutcome, Option<FaultCode>),
+pub struct Terms {
+    /// Both log in with the same name and secret.
+    pub same_login: bool,
+    /// One takes marks, the other one waits for them.
+    pub marks: bool,
+}
+
+/// Takes the words of a leg that the other one, in another process, should hear. Must
+/// return at once.
+pub type Tell = Arc<dyn Fn(PeerWord) + Send + Sync>;
+
+/// What two legs of a job know of each other. Clones are the same one.
+#[derive(Debug, Clone)]
+pub struct Pact {
+    known: Arc<watch::Sender<Known>>,
+    reach: Reach,
+}
+
+/// One leg's end of the pair. Dropping it tells the other leg that nothing more comes, as
+/// far as [`Reach`] says so.
+#[derive(Debug)]
+pub struct Companion {
+    seat: Option<Seat>,
+}
+
+struct Seat {
+    pact: Pact,
+    side: PeerSide,
+    terms: Terms,
+    tell: Option<Tell>,
+}
+
+impl Pact {
+    /// A pact that nobody has joined.
+    #[must_use]
+    pub fn new(reach: Reach) -> Self {
+        Self { known: Arc::new(watch::Sender::new(Known::default())), reach }
+    }
+
+    /// One leg takes its end. What it said in an earlier run is forgotten, except that the
+    /// login was refused for good.
+    #[must_use]
+    pub fn join(&self, side: PeerSide, terms: Terms, tell: Option<Tell>) -> Companion {
+        self.known.send_modify(|known| known.begin(side));
+        Companion { seat: Some(Seat { pact: self.clone(), side, terms, tell }) }
+    }
+
+    /// Hears what the leg of that side says in another process. A leg that runs here
+    /// speaks for itself.
+    pub fn hear(&self, side: PeerSide, word: PeerWord) {
+        self.known.send_if_modified(|known| known.hear(side, word));
+    }
+
+    /// Whether the leg of that side runs in this process.
+    #[must_use]
+    pub fn is_here(&self, side: PeerSide) -> bool {
+        self.known.borrow().half(side).here
+    }
 }
 
 impl Companion {
     /// A leg without another one.
     #[must_use]
     pub fn alone() -> Self {
-        Self { shared: None, holds_login: false, marks: None, await_marks: None }
+        Self { seat: None }
     }
 
-    /// The ends for an incoming and an outgoing leg.
+    /// The ends for an incoming and an outgoing leg in this process.
     #[must_use]
     pub fn pair(incoming: &Login, outgoing: &Login) -> (Self, Self) {
-        let shared = incoming.same_as(outgoing).then(|| {
-            Arc::new(Shared {
-                login: watch::Sender::new(LoginState::Open),
-                claim: Mutex::new(false),
-            })
-        });
-        let (marks, await_marks) = watch::channel(false);
-        let end = |marks, await_marks| Self {
-            shared: shared.clone(),
-            holds_login: false,
-            marks,
-            await_marks,
-        };
-        (end(Some(marks), None), end(None, Some(await_marks)))
+        let terms = Terms { same_login: incoming.same_as(outgoing), marks: true };
+        let pact = Pact::new(Reach::ThisProcess);
+        let end = |side| pact.join(side, terms, None);
+        (end(PeerSide::Incoming), end(PeerSide::Outgoing))
     }
 
     /// Waits until this leg may log in: at once, or after the other leg's answer to the
@@ -79,36 +130,42 @@ impl Companion {
     ///
     /// Cancel-safe.
     pub async fn may_log_in(&mut self) -> Permission {
-        let Some(shared) = self.shared.clone() else { return Permission::Go };
-        {
-            let mut claimed = lock(&shared.claim);
-            if !*claimed {
-                *claimed = true;
-                self.holds_login = true;
-            }
-        }
-        if self.holds_login {
+        let Some(seat) = self.seat.as_ref().filter(|seat| seat.terms.same_login) else {
             return Permission::Go;
-        }
-        let mut login = shared.login.subscribe();
-        let answered = |state: &LoginState| *state != LoginState::Open;
-        match timeout(LOGIN_PATIENCE, login.wait_for(answered)).await {
-            Ok(Ok(state)) => permission(*state),
-            Ok(Err(_)) | Err(_) => Permission::Go,
-        }
+        };
+        let mut changes = seat.pact.known.subscribe();
+        let turn = async {
+            loop {
+                if let Some(permission) = seat.try_turn() {
+                    return permission;
+                }
+                if changes.changed().await.is_err() {
+                    return Permission::Go;
+                }
+            }
+        };
+        let waited = timeout(LOGIN_PATIENCE, turn).await;
+        waited.unwrap_or_else(|_elapsed| {
+            seat.change(|known| known.half_mut(seat.side).logging_in = true);
+            Permission::Go
+        })
     }
 
     /// Tells the other leg what came of the login.
     pub fn login_answered(&mut self, outcome: LoginOutcome, code: Option<FaultCode>) {
-        if let Some(shared) = self.shared.as_ref().filter(|_| self.holds_login) {
-            shared.login.send_replace(LoginState::Answered(outcome, code));
+        if let Some(seat) = self.seat.as_ref().filter(|seat| seat.terms.same_login) {
+            seat.change(|known| known.half_mut(seat.side).answer = Some((outcome, code)));
+            seat.say(PeerWord::LoginAnswered(outcome, code));
         }
     }
 
     /// Tells the outgoing leg that the marks are taken (or never will be).
     pub fn marks_taken(&mut self) {
-        if let Some(marks) = &self.marks {
-            marks.send_replace(true);
+        let marks = |seat: &&Seat| seat.terms.marks && seat.side == PeerSide::Incoming;
+        let Some(seat) = self.seat.as_ref().filter(marks) else { return };
+        if !seat.pact.known.borrow().incoming.marks_taken {
+            seat.change(|known| known.incoming.marks_taken = true);
+            seat.say(PeerWord::MarksTaken);
         }
     }
 
@@ -116,9 +173,29 @@ impl Companion {
     ///
     /// Cancel-safe.
     pub async fn wait_for_marks(&mut self, patience: Duration) {
-        if let Some(marks) = &mut self.await_marks {
-            // Either outcome, and a dropped sender too, means: go on.
-            let _ = timeout(patience, marks.wait_for(|taken| *taken)).await;
+        let waits = |seat: &&Seat| seat.terms.marks && seat.side == PeerSide::Outgoing;
+        if let Some(seat) = self.seat.as_ref().filter(waits) {
+            let mut known = seat.pact.known.subscribe();
+            let over = |known: &Known| known.incoming.marks_taken || known.incoming.ended;
+            // Either outcome means: go on.
+            let _ = timeout(patience, known.wait_for(over)).await;
+        }
+    }
+
+    /// Ends: nothing more comes from this leg.
+    pub fn end(&mut self) {
+        let Some(seat) = self.seat.take() else { return };
+        let owes = seat.pact.known.borrow().owes(seat.side, seat.terms);
+        seat.change(|known| known.end(seat.side));
+        if owes {
+            seat.say(PeerWord::LegEnded);
+        }
+    }
+
+    /// Leaves without a word: the leg will run again, perhaps elsewhere.
+    pub fn leave(&mut self) {
+        if let Some(seat) = self.seat.take() {
+            seat.change(|known| known.leave(seat.side));
         }
     }
 }
@@ -126,97 +203,41 @@ impl Companion {
 impl Drop for Companion {
     /// A leg that ends without having logged in leaves the way to the other one.
     fn drop(&mut self) {
-        if let Some(shared) = self.shared.as_ref().filter(|_| self.holds_login) {
-            shared.login.send_if_modified(|state| {
-                let open = *state == LoginState::Open;
-                if open {
-                    *state = LoginState::Answered(LoginOutcome::NotTried, None);
-                }
-                open
-            });
+        match self.seat.as_ref().map(|seat| seat.pact.reach) {
+            Some(Reach::ThisProcess) => self.end(),
+            Some(Reach::Fleet) | None => self.leave(),
         }
     }
 }
 
-fn permission(state: LoginState) -> Permission {
-    match state {
-        LoginState::Answered(LoginOutcome::RefusedDefinitively, code) => {
-            Permission::KeepBack(code.unwrap_or(FaultCode::AuthInvalidCredentials))
+impl Seat {
+    fn change(&self, change: impl FnOnce(&mut Known)) {
+        self.pact.known.send_modify(change);
+    }
+
+    /// Takes the turn to log in, if it is this leg's.
+    fn try_turn(&self) -> Option<Permission> {
+        let mut turn = None;
+        self.pact.known.send_if_modified(|known| {
+            turn = known.turn(self.side, self.pact.reach);
+            known.half_mut(self.side).logging_in |= turn == Some(Permission::Go);
+            turn == Some(Permission::Go)
+        });
+        turn
+    }
+
+    fn say(&self, word: PeerWord) {
+        if let Some(tell) = &self.tell {
+            tell(word);
         }
-        LoginState::Open
-        | LoginState::Answered(
-            LoginOutcome::NotTried
-            | LoginOutcome::Accepted
-            | LoginOutcome::RefusedAmbiguously
-            | LoginOutcome::Undecided,
-            _,
-        ) => Permission::Go,
     }
 }
 
-/// A poisoned lock still guards a plain flag.
-fn lock(mutex: &Mutex<bool>) -> MutexGuard<'_, bool> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+impl fmt::Debug for Seat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Seat").field("side", &self.side).field("terms", &self.terms).finish()
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use mailfleet_model::{Credential, Secret};
-
-    use super::*;
-
-    fn login(secret: &str) -> Login {
-        let credential = Credential::Password(Secret::new(secret.as_bytes().to_vec()));
-        Login::new("user", Arc::new(credential)).expect("a login")
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn the_second_leg_keeps_a_refused_password_back() {
-        let (mut first, mut second) = Companion::pair(&login("a"), &login("a"));
-        assert_eq!(first.may_log_in().await, Permission::Go);
-        let code = FaultCode::AuthInvalidCredentials;
-        first.login_answered(LoginOutcome::RefusedDefinitively, Some(code));
-        assert_eq!(second.may_log_in().await, Permission::KeepBack(code));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn an_ambiguous_refusal_lets_the_second_leg_try() {
-        let (mut first, mut second) = Companion::pair(&login("a"), &login("a"));
-        assert_eq!(first.may_log_in().await, Permission::Go);
-        first.login_answered(LoginOutcome::RefusedAmbiguously, None);
-        assert_eq!(second.may_log_in().await, Permission::Go);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_silent_or_dead_first_leg_does_not_hold_the_second() {
-        let (mut first, mut second) = Companion::pair(&login("a"), &login("a"));
-        assert_eq!(first.may_log_in().await, Permission::Go);
-        assert_eq!(second.may_log_in().await, Permission::Go, "after the patience");
-        let (mut first, mut second) = Companion::pair(&login("a"), &login("a"));
-        assert_eq!(first.may_log_in().await, Permission::Go);
-        drop(first);
-        assert_eq!(second.may_log_in().await, Permission::Go);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn different_secrets_are_independent() {
-        let (mut first, mut second) = Companion::pair(&login("a"), &login("b"));
-        assert_eq!(first.may_log_in().await, Permission::Go);
-        first.login_answered(LoginOutcome::RefusedDefinitively, None);
-        assert_eq!(second.may_log_in().await, Permission::Go);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn the_outgoing_leg_waits_for_the_marks_or_the_end_of_the_incoming_leg() {
-        let (mut incoming, mut outgoing) = Companion::pair(&login("a"), &login("b"));
-        let patience = Duration::from_secs(3600);
-        let wait = tokio::spawn(async move {
-            outgoing.wait_for_marks(patience).await;
-            outgoing
-        });
-        incoming.marks_taken();
-        let mut outgoing = wait.await.expect("ends");
-        drop(incoming);
-        outgoing.wait_for_marks(patience).await;
-    }
-}
+mod tests;

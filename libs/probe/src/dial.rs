@@ -176,6 +176,18 @@ async fn routes(addresses: &[IpAddr], port: u16, egress: &[IpAddr], mailbox: &st
     routes
 }
 
+/// The source address that a mailbox's sockets are counted by, before its host is resolved
+/// and the family is known: the IPv4 one where the pool has any, otherwise the IPv6 one.
+///
+/// It is the address that is really used wherever the pool has addresses of one family,
+/// or the host has. Only a host with IPv6, reached from a pool of both families, is left
+/// for from the mailbox's IPv6 address and counted by its IPv4 one.
+#[must_use]
+pub fn source_for(mailbox: &str, addresses: &[IpAddr]) -> Option<IpAddr> {
+    let choose = |v6| choose_egress(addresses, mailbox, v6);
+    choose(false).or_else(|| choose(true))
+}
+
 /// Chooses the source address of a mailbox: highest rendezvous score of its family.
 #[must_use]
 pub fn choose_egress(egress: &[IpAddr], mailbox: &str, v6: bool) -> Option<IpAddr> {
@@ -276,6 +288,18 @@ mod tests {
             .await
             .expect_err("cannot bind");
         assert_eq!(fault.code, FaultCode::EgressPoolEmpty);
+    }
+
+    #[test]
+    fn a_mailbox_is_counted_by_the_address_that_it_leaves_from() {
+        let v4: Vec<IpAddr> = (1..=4).map(|n| IpAddr::from([203, 0, 113, n])).collect();
+        let v6: Vec<IpAddr> = vec!["2001:db8::1".parse().expect("ip")];
+        let both = [v6.clone(), v4.clone()].concat();
+        let mailbox = "a@b.test";
+        assert_eq!(source_for(mailbox, &[]), None);
+        assert_eq!(source_for(mailbox, &v4), choose_egress(&v4, mailbox, false));
+        assert_eq!(source_for(mailbox, &v6), choose_egress(&v6, mailbox, true));
+        assert_eq!(source_for(mailbox, &both), choose_egress(&v4, mailbox, false));
     }
 
     #[test]

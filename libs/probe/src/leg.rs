@@ -105,6 +105,19 @@ pub struct LegTask {
     pub cancel: CancellationToken,
 }
 
+/// What becomes of a leg once its host is resolved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Admission {
+    /// It dials.
+    Dial,
+    /// It ends before it has dialled, as if it had not begun.
+    TurnBack,
+}
+
+/// Decides about a leg by what its host resolves to, all addresses included. Asked once,
+/// just before the first connection. Must return at once.
+pub type Admit<'a> = dyn Fn(&[IpAddr]) -> Admission + Send + Sync + 'a;
+
 /// A leg at work: what its sessions need.
 pub(crate) struct Scope<'a> {
     pub(crate) probe: &'a Probe,
@@ -114,6 +127,9 @@ pub(crate) struct Scope<'a> {
     pub(crate) recorder: Recorder,
     /// The way that the connection took, once there is one.
     pub(crate) route: Option<Route>,
+    /// Who is still to be asked before the first connection.
+    admit: Option<&'a Admit<'a>>,
+    turned_back: bool,
 }
 
 /// Time beyond the budget after which a leg is ended from outside, whatever it does.
@@ -124,6 +140,23 @@ const HARD_STOP_GRACE: Duration = Duration::from_secs(5);
 /// Not cancel-safe in the sense that dropping the future leaves the server without a
 /// LOGOUT: cancel through the task's token.
 pub async fn run_leg(probe: &Probe, task: LegTask) -> LegReport {
+    Box::pin(run(probe, task, None)).await.0
+}
+
+/// Runs a leg to its end, unless `admit` turns it back: then nothing was sent, the other
+/// leg hears nothing of it, and there is no report.
+///
+/// Like [`run_leg`] in all else.
+pub async fn run_leg_if(probe: &Probe, task: LegTask, admit: &Admit<'_>) -> Option<LegReport> {
+    let (report, turned_back) = Box::pin(run(probe, task, Some(admit))).await;
+    (!turned_back).then_some(report)
+}
+
+async fn run<'a>(
+    probe: &'a Probe,
+    task: LegTask,
+    admit: Option<&'a Admit<'a>>,
+) -> (LegReport, bool) {
     let LegTask { spec, egress, budget, companion, observer, cancel } = task;
     let deadline = Instant::now() + budget;
     let redactor = Redactor::new(&spec.login);
@@ -136,7 +169,9 @@ pub async fn run_leg(probe: &Probe, task: LegTask) -> LegReport {
         observer,
         redactor,
     );
-    let mut scope = Scope { probe, spec: &spec, egress: &egress, companion, recorder, route: None };
+    let (spec, egress) = (&spec, egress.as_slice());
+    let (route, turned_back) = (None, false);
+    let mut scope = Scope { probe, spec, egress, companion, recorder, route, admit, turned_back };
     let run = AssertUnwindSafe(timeout(budget + HARD_STOP_GRACE, run_protocol(&mut scope)));
     match Box::pin(run.catch_unwind()).await {
         Ok(Ok(Ok(()) | Err(Stop))) => {}
@@ -146,7 +181,8 @@ pub async fn run_leg(probe: &Probe, task: LegTask) -> LegReport {
         }
         Err(_panic) => scope.recorder.note_panic(),
     }
-    scope.recorder.finish_leg()
+    scope.companion.end();
+    (scope.recorder.finish_leg(), scope.turned_back)
 }
 
 async fn run_protocol(scope: &mut Scope<'_>) -> Result<(), Stop> {
@@ -190,9 +226,11 @@ impl Scope<'_> {
         let leg = recorder.leg();
         let endpoint = &spec.endpoint;
         let limit = StepLimit { time: probe.limits.resolve, on_timeout: FaultCode::DnsFailure };
+        let mut resolved = Vec::new();
         let work = async {
             let found = probe.resolver.resolve(&endpoint.host).await;
             let addresses = found.map_err(|error| unresolved_fault(leg, error))?;
+            resolved.clone_from(&addresses);
             match probe.targets.select(&addresses, endpoint.port) {
                 Some(addresses) => {
                     let words = counted(addresses.len(), "address", "addresses");
@@ -201,7 +239,14 @@ impl Scope<'_> {
                 None => Err(Trouble::from(Fault::new(FaultCode::TargetNotAllowed, leg))),
             }
         };
-        recorder.step(StepKind::Resolve, limit, work).await
+        let selected = recorder.step(StepKind::Resolve, limit, work).await?;
+        let admission = self.admit.take().map_or(Admission::Dial, |admit| admit(&resolved));
+        if admission == Admission::TurnBack {
+            self.turned_back = true;
+            self.companion.leave();
+            return Err(Stop);
+        }
+        Ok(selected)
     }
 
     async fn connect(&mut self, addresses: &[IpAddr]) -> Result<(TcpStream, Route), Stop> {

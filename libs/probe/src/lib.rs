@@ -33,4 +33,6 @@ mod pop3;
 mod sasl;
 mod smtp;
 
-pub use leg::{CourierRule, Identity, LegTask, Probe, Rules, run_leg};
+pub use leg::{
+    Admission, Admit, CourierRule, Identity, LegTask, Probe, Rules, run_leg, run_leg_if,
+};

@@ -18,7 +18,7 @@ use mailfleet_model::{
 use tokio::time::timeout;
 
 use crate::classify::login_outcome;
-use crate::companion::{Companion, Permission};
+use crate::companion::Permission;
 use crate::dial::Route;
 use crate::hints;
 use crate::leg::Scope;
@@ -111,7 +111,7 @@ impl Scope<'_> {
             return;
         }
         // The other leg has nothing to wait for any more.
-        self.companion = Companion::alone();
+        self.companion.end();
         let budget = EXPLAIN.min(recorder.remaining());
         let cancel = recorder.cancel_token().clone();
         let leg = recorder.leg();
