@@ -12,4 +12,4 @@ mod trace;
 
 pub use chain::{Chain, chain};
 pub use setup::{Config, Error, Format, Guard, init};
-pub use trace::{continue_trace, trace_id};
+pub use trace::{continue_trace, trace_id, traceparent};

@@ -36,6 +36,17 @@ pub fn trace_id(span: &Span) -> Option<TraceId> {
     id(span.context().span().span_context())
 }
 
+/// The span as a W3C `traceparent`, for work that goes on elsewhere; `None` if nobody records
+/// the span.
+#[must_use]
+pub fn traceparent(span: &Span) -> Option<String> {
+    let context = span.context();
+    let span = context.span();
+    let context = span.span_context();
+    let (trace, parent, flags) = (context.trace_id(), context.span_id(), context.trace_flags());
+    context.is_valid().then(|| format!("00-{trace}-{parent}-{:02x}", flags.to_u8()))
+}
+
 fn id(context: &opentelemetry::trace::SpanContext) -> Option<TraceId> {
     context.is_valid().then(|| TraceId(context.trace_id().to_bytes()))
 }
@@ -81,6 +92,10 @@ mod tests {
             assert_eq!(id.as_deref(), Some("0af7651916cd43dd8448eb211c80319c"));
             let inner = span.in_scope(|| tracing::info_span!("part"));
             assert_eq!(trace_id(&inner), trace_id(&span));
+            let goes_on = traceparent(&inner).expect("it is recorded");
+            assert!(goes_on.starts_with("00-0af7651916cd43dd8448eb211c80319c-"), "{goes_on}");
+            assert!(goes_on.ends_with("-01") && goes_on.len() == PARENT.len(), "{goes_on}");
+            assert_ne!(goes_on, PARENT, "the span is the parent now");
         });
     }
 
@@ -103,5 +118,6 @@ mod tests {
         let id = continue_trace(&span, header(PARENT)).map(|id| id.to_string());
         assert_eq!(id.as_deref(), Some("0af7651916cd43dd8448eb211c80319c"));
         assert_eq!(continue_trace(&tracing::info_span!("work"), |_| None), None);
+        assert_eq!(traceparent(&span), None);
     }
 }

@@ -1,8 +1,16 @@
 //! What can be set about the gateway. Plain data; nothing is opened here.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::num::NonZeroUsize;
+use std::num::NonZeroU32;
+use std::path::PathBuf;
 use std::time::Duration;
+
+use mailfleet_model::fleet::{GroupLimits, PoolName, ZoneName};
+
+/// Legs at once at a mail server of which nothing else is said. As many sessions as every
+/// mail server in use allows, and few enough that nobody minds.
+const CONCURRENCY: NonZeroU32 = NonZeroU32::new(10).expect("ten is not zero");
 
 /// The gateway's settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -10,15 +18,11 @@ pub struct Config {
     /// Where gRPC is served. Port 0 takes a free one. Without tenants everybody who reaches
     /// it may use it, so anything but loopback is refused. Defaults to 127.0.0.1:7443.
     pub listen: SocketAddr,
-    /// Most validations that run at once. One has up to three sockets. Defaults to 1,000.
-    pub max_concurrent: NonZeroUsize,
-    /// Most validations that wait for one to end; a further one is refused with
-    /// RESOURCE_EXHAUSTED. 0: nobody waits. Defaults to 1,000.
-    pub queue: usize,
-    /// What a refused caller is told to wait. Defaults to 5 s.
-    pub retry_after: Duration,
-    /// Time that running validations get at shutdown before they are cancelled. Defaults to
-    /// 60 s, the default budget of a validation.
+    /// Certificates; `None`: gRPC without TLS, for loopback or behind something that adds it.
+    /// Defaults to `None`.
+    pub tls: Option<TlsFiles>,
+    /// Time that open calls get at shutdown for their reports. Jobs are not cancelled: they
+    /// go on without the caller. Defaults to 60 s, the default budget of a validation.
     pub drain_grace: Duration,
     /// Largest request, in bytes: 1 MiB of certificates and some room. Defaults to 2 MiB.
     pub max_request_bytes: usize,
@@ -26,19 +30,45 @@ pub struct Config {
     pub keepalive_interval: Duration,
     /// Time that a caller has to answer the ping. Defaults to 20 s.
     pub keepalive_timeout: Duration,
+    /// The zone that legs are released to. Defaults to `default`.
+    pub zone: ZoneName,
+    /// What holds for mail servers without settings of their own: the same that the store
+    /// was opened with. Defaults to 10 sessions at once.
+    pub limits: GroupLimits,
+    /// The addresses of each pool, to be allow-listed; none lets the system choose.
+    pub pools: BTreeMap<PoolName, Vec<IpAddr>>,
+    /// How long ended jobs are kept. Defaults to 7 days.
+    pub retention: Duration,
+    /// Longest wait for the addresses of a host before a job is stored; one that has none by
+    /// then is counted by its name. Defaults to 2 s.
+    pub resolve_within: Duration,
+}
+
+/// PEM files of the gateway.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// The certificate chain, the gateway's own certificate first.
+    pub certificate: PathBuf,
+    /// Its private key.
+    pub key: PathBuf,
+    /// Authorities: callers must then show a certificate of theirs (mTLS), beside the token.
+    pub client_ca: Option<PathBuf>,
 }
 
 impl Default for Config {
     fn default() -> Self {
         Self {
             listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 7443),
-            max_concurrent: NonZeroUsize::new(1_000).expect("a thousand is not zero"),
-            queue: 1_000,
-            retry_after: Duration::from_secs(5),
+            tls: None,
             drain_grace: Duration::from_secs(60),
             max_request_bytes: 2 * 1024 * 1024,
             keepalive_interval: Duration::from_secs(60),
             keepalive_timeout: Duration::from_secs(20),
+            zone: "default".parse().expect("a name"),
+            limits: GroupLimits { concurrency: CONCURRENCY, per_source: None, rate: None },
+            pools: BTreeMap::new(),
+            retention: Duration::from_secs(7 * 24 * 60 * 60),
+            resolve_within: Duration::from_secs(2),
         }
     }
 }

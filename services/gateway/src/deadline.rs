@@ -12,8 +12,6 @@ use mailfleet_model::validation::ARRIVAL_TIMEOUT_RANGE;
 const RESERVE: u32 = 5;
 /// The most that is kept. Logging out is bounded to a second.
 const MAX_RESERVE: Duration = Duration::from_millis(1_500);
-/// The least time that is worth a connection: one handshake with a server nearby.
-const USEFUL: Duration = Duration::from_millis(100);
 
 /// Reads the header `grpc-timeout`; `None` for what is not of its form.
 pub(crate) fn parse(header: &str) -> Option<Duration> {
@@ -36,15 +34,20 @@ pub(crate) fn parse(header: &str) -> Option<Duration> {
 /// Shortens a validation so that its report reaches the caller in time: the budget first,
 /// then what is left of the time for looking for the test mail.
 pub(crate) fn shorten(validation: &mut Validation, callers: Duration) {
-    let usable = callers.saturating_sub((callers / RESERVE).min(MAX_RESERVE));
+    let usable = callers.saturating_sub(reserve(callers));
     validation.budget = validation.budget.min(usable);
     let rest = usable.saturating_sub(validation.budget).max(*ARRIVAL_TIMEOUT_RANGE.start());
     validation.arrival_timeout = validation.arrival_timeout.min(rest);
 }
 
-/// Whether so little is left that nothing can be found out.
-pub(crate) fn is_too_short(budget: Duration) -> bool {
-    budget < USEFUL
+/// By when the report must stand, so that it reaches the caller in time: later than the legs
+/// end, sooner than the call does.
+pub(crate) fn report_within(callers: Duration) -> Duration {
+    callers.saturating_sub(reserve(callers) / 3)
+}
+
+fn reserve(callers: Duration) -> Duration {
+    (callers / RESERVE).min(MAX_RESERVE)
 }
 
 #[cfg(test)]
@@ -104,5 +107,11 @@ mod tests {
         check_shortened(31_500, 30_000, 1_000);
         check_shortened(5_000, 4_000, 1_000);
         check_shortened(0, 0, 1_000);
+    }
+
+    #[test]
+    fn the_report_stands_after_the_legs_and_before_the_callers_deadline() {
+        let within = |ms| report_within(Duration::from_millis(ms)).as_millis();
+        assert_eq!([within(31_500), within(3_000), within(0)], [31_000, 2_800, 0]);
     }
 }

@@ -1,20 +1,38 @@
-//! The gateway of mailfleet: takes requests, runs validations, answers with reports.
+//! The gateway of mailfleet: takes requests, keeps jobs moving, answers with reports.
 //!
-//! A library without a `main`: the binary gives it its configuration and tells it when to
-//! end, and checks mailboxes in its own process through [`Validator`]. [`Server`] is the
-//! gRPC side.
+//! A library without a `main`: the binary gives it a store, a broker and its configuration.
+//! [`Gateway::start`] starts the loops that move jobs on; [`Server`] is the gRPC side, with
+//! [`Tenants`] in front. Nothing connects to a mail server here; workers do. [`Validator`]
+//! is apart from all that: it checks one mailbox in its own process.
 
-mod admission;
+mod collect;
+mod compose;
 pub mod config;
+mod control;
 mod deadline;
-mod job;
+mod dispatch;
+mod fields;
+mod gateway;
+mod health;
+mod members;
 mod message;
+mod pace;
+mod rpc;
 mod server;
+mod states;
 mod status;
+mod submit;
+mod supervise;
+mod sweep;
+mod tenants;
+mod trouble;
 pub mod validate;
-mod validation_service;
+mod wakes;
+mod watch;
 
-pub use config::Config;
+pub use config::{Config, TlsFiles};
+pub use gateway::{Gateway, Parts, Running};
 pub use message::report_message;
 pub use server::{Error, Server};
+pub use tenants::{Access, InvalidRole, Role, TenantError, TenantQuota, Tenants};
 pub use validate::{Run, Validator};

@@ -3,59 +3,25 @@
 //! Each status carries `ErrorInfo` with a stable reason and `LocalizedMessage`, as AIP-193
 //! asks for. A status never holds a value of the request, only names of its fields.
 
+mod words;
+
 use std::collections::HashMap;
 use std::time::Duration;
 
+use mailfleet_model::fleet::StoreError;
 use mailfleet_model::{JobId, Violations};
 use mailfleet_remedy::Language;
-use tonic::{Code, Status};
+use mailfleet_telemetry::chain;
+use tonic::Status;
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
 
+use crate::submit::SubmitError;
+use crate::tenants::Role;
+use words::Wording;
+
 const DOMAIN: &str = "mailfleet";
-
-/// What is said about an error, apart from its details.
-struct Wording {
-    code: Code,
-    /// Stable, for programs.
-    reason: &'static str,
-    english: &'static str,
-    japanese: &'static str,
-}
-
-const INVALID: Wording = Wording {
-    code: Code::InvalidArgument,
-    reason: "INVALID_REQUEST",
-    english: "Some fields of the request are wrong.",
-    japanese: "リクエストの一部の項目が正しくありません。",
-};
-
-const OVERLOADED: Wording = Wording {
-    code: Code::ResourceExhausted,
-    reason: "TOO_MANY_VALIDATIONS",
-    english: "Too many validations are running and waiting. Please try again in a moment.",
-    japanese: "実行中および待機中の検証が多すぎます。しばらくしてからもう一度お試しください。",
-};
-
-const DRAINING: Wording = Wording {
-    code: Code::Unavailable,
-    reason: "SHUTTING_DOWN",
-    english: "The service is shutting down. Nothing was done; please call again.",
-    japanese: "サービスを終了しています。検証は行われていません。もう一度呼び出してください。",
-};
-
-const GIVEN_UP: Wording = Wording {
-    code: Code::Unavailable,
-    reason: "GIVEN_UP_AT_SHUTDOWN",
-    english: "The service is shutting down and gave the running validation up.",
-    japanese: "サービスの終了に伴い、実行中の検証を中止しました。",
-};
-
-const INTERNAL: Wording = Wording {
-    code: Code::Internal,
-    reason: "INTERNAL",
-    english: "The validation ended without a report. This is a fault of the service.",
-    japanese: "検証が結果を出さずに終了しました。サービス側の不具合です。",
-};
+/// What a caller is told to wait for a store that does not answer, or a gateway that ends.
+const SOON: Duration = Duration::from_secs(2);
 
 /// Fields are wrong; all of them are listed.
 pub(crate) fn invalid(violations: &Violations, language: Option<Language>) -> Status {
@@ -65,33 +31,102 @@ pub(crate) fn invalid(violations: &Violations, language: Option<Language>) -> St
         fields.map(|v| FieldViolation::new(v.field.as_str(), v.description.as_str())).collect();
     details.set_bad_request(fields);
     let message = format!("wrong fields: {violations}");
-    status(&INVALID, message, HashMap::new(), details, language)
+    status(&words::INVALID, message, HashMap::new(), details, language)
 }
 
-/// No place is free.
-pub(crate) fn overloaded(retry_after: Duration, language: Option<Language>) -> Status {
+/// The request id belongs to another request.
+pub(crate) fn request_id_reused(language: Option<Language>) -> Status {
     let mut details = ErrorDetails::new();
-    details.set_retry_info(Some(retry_after));
-    plain(&OVERLOADED, HashMap::new(), details, language)
+    let description = "was used for another request";
+    details.set_bad_request(vec![FieldViolation::new("request_id", description)]);
+    plain(&words::REQUEST_ID_REUSED, HashMap::new(), details, language)
+}
+
+/// The tenant has too many open jobs.
+pub(crate) fn over_quota(retry_after: Duration, language: Option<Language>) -> Status {
+    plain(&words::TOO_MANY_JOBS, HashMap::new(), retry_in(retry_after), language)
+}
+
+/// The tenant submits too fast.
+pub(crate) fn too_fast(retry_after: Duration, language: Option<Language>) -> Status {
+    plain(&words::TOO_FAST, HashMap::new(), retry_in(retry_after), language)
+}
+
+/// The secret was refused a short while ago.
+pub(crate) fn kept_back(wait: Option<Duration>, language: Option<Language>) -> Status {
+    let details = wait.map_or_else(ErrorDetails::new, retry_in);
+    plain(&words::KEPT_BACK, HashMap::new(), details, language)
+}
+
+/// No token, or an unknown one.
+pub(crate) fn unauthenticated(language: Option<Language>) -> Status {
+    plain(&words::UNAUTHENTICATED, HashMap::new(), ErrorDetails::new(), language)
+}
+
+/// The token's role is not enough.
+pub(crate) fn role_too_low(needs: Role, language: Option<Language>) -> Status {
+    let metadata = HashMap::from([("needs".to_owned(), needs.to_string())]);
+    plain(&words::ROLE_TOO_LOW, metadata, ErrorDetails::new(), language)
+}
+
+/// There is no such job for this tenant.
+pub(crate) fn no_such_job(language: Option<Language>) -> Status {
+    plain(&words::JOB_NOT_FOUND, HashMap::new(), ErrorDetails::new(), language)
+}
+
+/// There is no such worker.
+pub(crate) fn no_such_worker(language: Option<Language>) -> Status {
+    plain(&words::WORKER_NOT_FOUND, HashMap::new(), ErrorDetails::new(), language)
 }
 
 /// The service takes no more requests.
 pub(crate) fn draining(language: Option<Language>) -> Status {
-    plain(&DRAINING, HashMap::new(), ErrorDetails::new(), language)
+    plain(&words::DRAINING, HashMap::new(), retry_in(SOON), language)
 }
 
-/// A running validation was cancelled by the end of the service.
-pub(crate) fn given_up(job: JobId, language: Option<Language>) -> Status {
-    plain(&GIVEN_UP, about(job), ErrorDetails::new(), language)
+/// The service ends while the job goes on.
+pub(crate) fn job_goes_on(job: JobId, language: Option<Language>) -> Status {
+    plain(&words::JOB_GOES_ON, about(job), retry_in(SOON), language)
 }
 
-/// A validation ended in a way that it never should.
-pub(crate) fn internal(job: JobId, language: Option<Language>) -> Status {
-    plain(&INTERNAL, about(job), ErrorDetails::new(), language)
+/// The stored report makes no sense.
+pub(crate) fn unreadable(job: JobId, language: Option<Language>) -> Status {
+    plain(&words::INTERNAL, about(job), ErrorDetails::new(), language)
+}
+
+/// The store did not do it. Told to the log here, once, with all its causes.
+pub(crate) fn store(error: &StoreError, language: Option<Language>) -> Status {
+    match error {
+        StoreError::Unavailable { .. } | StoreError::NotWritable { .. } => {
+            tracing::warn!(error = %chain(error), "a call found no store");
+            plain(&words::STORE_UNAVAILABLE, HashMap::new(), retry_in(SOON), language)
+        }
+        StoreError::Corrupt { .. } => {
+            tracing::error!(error = %chain(error), "a call met something impossible");
+            plain(&words::INTERNAL, HashMap::new(), ErrorDetails::new(), language)
+        }
+    }
+}
+
+/// A job could not be submitted.
+pub(crate) fn not_submitted(error: &SubmitError, language: Option<Language>) -> Status {
+    match error {
+        SubmitError::Store(error) => store(error, language),
+        SubmitError::Seal(_) => {
+            tracing::error!(error = %chain(error), "a job cannot be submitted");
+            plain(&words::INTERNAL, HashMap::new(), ErrorDetails::new(), language)
+        }
+    }
 }
 
 fn about(job: JobId) -> HashMap<String, String> {
     HashMap::from([("job_id".to_owned(), job.to_string())])
+}
+
+fn retry_in(pause: Duration) -> ErrorDetails {
+    let mut details = ErrorDetails::new();
+    details.set_retry_info(Some(pause));
+    details
 }
 
 fn plain(
@@ -122,6 +157,8 @@ fn status(
 
 #[cfg(test)]
 mod tests {
+    use tonic::Code;
+
     use super::*;
 
     #[test]
@@ -136,15 +173,34 @@ mod tests {
         let info = details.error_info().expect("every status has one");
         assert_eq!((info.reason.as_str(), info.domain.as_str()), ("INVALID_REQUEST", "mailfleet"));
         let local = details.localized_message().expect("every status has one");
-        assert_eq!((local.locale.as_str(), local.message.as_str()), ("ja", INVALID.japanese));
+        assert_eq!(
+            (local.locale.as_str(), local.message.as_str()),
+            ("ja", words::INVALID.japanese)
+        );
     }
 
     #[test]
-    fn an_overloaded_service_says_when_to_come_back() {
-        let status = overloaded(Duration::from_secs(5), None);
+    fn whoever_is_refused_is_told_when_to_come_back() {
+        let status = over_quota(Duration::from_secs(5), None);
         let details = status.get_error_details();
         let delay = details.retry_info().and_then(|info| info.retry_delay);
         assert_eq!(delay, Some(Duration::from_secs(5)));
         assert_eq!(status.code(), Code::ResourceExhausted);
+    }
+
+    #[test]
+    fn only_a_store_that_may_come_back_is_worth_a_retry() {
+        let source = || Box::new(std::io::Error::other("gone"));
+        let away = StoreError::Unavailable { operation: "submit a job", source: source() };
+        let full = StoreError::NotWritable { operation: "submit a job", source: source() };
+        let odd = StoreError::Corrupt { operation: "submit a job", what: "a row".to_owned() };
+        for (error, code) in
+            [(away, Code::Unavailable), (full, Code::Unavailable), (odd, Code::Internal)]
+        {
+            let status = store(&error, None);
+            let retries = status.get_error_details().retry_info().is_some();
+            assert_eq!((status.code(), retries), (code, code == Code::Unavailable), "{error}");
+            assert!(!status.message().contains("gone"), "inner words stay inside");
+        }
     }
 }

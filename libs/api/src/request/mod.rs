@@ -87,6 +87,33 @@ pub fn parse(request: v1::ValidateRequest, languages: &[&str]) -> Result<Request
     }
 }
 
+/// Checks a submission. `cancel_on_disconnect` makes no sense for it, and is a bad field.
+///
+/// # Errors
+/// All bad fields at once, with their paths in the names of the proto file.
+pub fn parse_submission(
+    request: v1::SubmitValidationRequest,
+    languages: &[&str],
+) -> Result<Request, Violations> {
+    let mut bad = Violations::default();
+    let Some(validation) = request.validation else {
+        bad.add("validation", "is required");
+        return Err(bad);
+    };
+    if validation.cancel_on_disconnect {
+        bad.add("validation.cancel_on_disconnect", "is not allowed: nobody stays connected");
+    }
+    let parsed = parse(validation, languages).map_err(|inner| {
+        for violation in inner.as_slice() {
+            bad.add(format!("validation.{}", violation.field), &violation.description);
+        }
+    });
+    match parsed {
+        Ok(request) if bad.is_empty() => Ok(request),
+        Ok(_) | Err(()) => Err(bad),
+    }
+}
+
 /// The language that a request asks for, whether or not the rest of it is right: the answer
 /// to a bad request is given in it.
 #[must_use]

@@ -1,0 +1,162 @@
+//! The control exchange: what is said to everybody, and what everybody says.
+//!
+//! Nothing here must arrive. Jobs that changed are told once, however often they changed
+//! while the broker was slow.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use mailfleet_model::JobId;
+use mailfleet_model::fleet::{
+    Control, ControlLink, GatewayQueue, ShardIndex, Store, WorkerId, ZoneName,
+};
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+
+use crate::gateway::Gateway;
+use crate::states::Answer;
+
+/// Pause before the exchange is joined again.
+const PAUSE: Duration = Duration::from_millis(500);
+/// Snapshots that are read from the store at once.
+const SNAPSHOTS: usize = 8;
+/// Most changed jobs that wait to be told; watchers look once a second anyway.
+const MOST_CHANGES: usize = 10_000;
+
+/// The link, as long as there is one.
+#[derive(Debug)]
+pub(crate) struct Link<L> {
+    current: Mutex<Option<Arc<L>>>,
+    changes: Mutex<HashSet<JobId>>,
+    changed: Notify,
+}
+
+impl<L> Default for Link<L> {
+    fn default() -> Self {
+        Self { current: Mutex::default(), changes: Mutex::default(), changed: Notify::new() }
+    }
+}
+
+impl<L: ControlLink> Link<L> {
+    /// Says something to everybody, if there is a link.
+    pub(crate) async fn broadcast(&self, control: &Control) {
+        if let Some(link) = self.get()
+            && let Err(error) = link.broadcast(control).await
+        {
+            tracing::debug!(error = %mailfleet_telemetry::chain(&error), "a broadcast is lost");
+        }
+    }
+
+    /// Says something to one worker, if there is a link.
+    pub(crate) async fn tell(&self, worker: &WorkerId, control: &Control) {
+        if let Some(link) = self.get()
+            && let Err(error) = link.tell(worker, control).await
+        {
+            tracing::debug!(error = %mailfleet_telemetry::chain(&error), "a message is lost");
+        }
+    }
+
+    /// Has everybody told that a job changed, soon.
+    pub(crate) fn changed(&self, job: JobId) {
+        let mut changes = self.changes.lock().unwrap_or_else(PoisonError::into_inner);
+        if changes.len() < MOST_CHANGES {
+            changes.insert(job);
+        }
+        drop(changes);
+        self.changed.notify_one();
+    }
+
+    /// Whether there is a link.
+    pub(crate) fn is_up(&self) -> bool {
+        self.get().is_some()
+    }
+
+    fn get(&self) -> Option<Arc<L>> {
+        self.current.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn set(&self, link: Option<Arc<L>>) {
+        *self.current.lock().unwrap_or_else(PoisonError::into_inner) = link;
+    }
+}
+
+/// Tells everybody about changed jobs for ever.
+pub(crate) async fn tell_changes<S: Store, Q: GatewayQueue>(gateway: Arc<Gateway<S, Q>>) {
+    let link = &gateway.link;
+    loop {
+        link.changed.notified().await;
+        let changes =
+            std::mem::take(&mut *link.changes.lock().unwrap_or_else(PoisonError::into_inner));
+        for job in changes {
+            link.broadcast(&Control::JobChanged(job)).await;
+        }
+    }
+}
+
+/// Joins the exchange, and listens; again after it has ended.
+pub(crate) async fn run<S: Store, Q: GatewayQueue>(gateway: Arc<Gateway<S, Q>>) {
+    loop {
+        match gateway.queue.control().await {
+            Ok(link) => {
+                gateway.troubles.control.is_over();
+                let link = Arc::new(link);
+                gateway.link.set(Some(Arc::clone(&link)));
+                listen(&gateway, &link).await;
+                gateway.link.set(None);
+                tracing::warn!("the control exchange was left, joining it again");
+            }
+            Err(error) => gateway.troubles.control.begins(&error),
+        }
+        sleep(PAUSE).await;
+    }
+}
+
+async fn listen<S: Store, Q: GatewayQueue>(gateway: &Arc<Gateway<S, Q>>, link: &Q::Link) {
+    let mut snapshots = JoinSet::new();
+    loop {
+        let heard = tokio::select! {
+            heard = link.next() => heard,
+            Some(_) = snapshots.join_next() => continue,
+        };
+        let Some(control) = heard else { return };
+        match control {
+            Control::SettingsWanted { worker, zone, shard } if zone == gateway.config.zone => {
+                // A worker that gets no answer asks again.
+                if snapshots.len() < SNAPSHOTS {
+                    let gateway = Arc::clone(gateway);
+                    snapshots.spawn(async move { gateway.snapshot(&worker, zone, shard).await });
+                }
+            }
+            Control::JobChanged(job) => gateway.watchers.notify(job),
+            Control::Announce(news) => gateway.members.heard(news, gateway.now()),
+            Control::State { request, worker, groups } => {
+                gateway.questions.heard(request, Answer { worker, groups });
+            }
+            // What workers are told or tell each other, and our own words.
+            Control::SettingsWanted { .. }
+            | Control::Settings(_)
+            | Control::Snapshot { .. }
+            | Control::Start { .. }
+            | Control::Cancel(_)
+            | Control::Drain(_)
+            | Control::Peer { .. }
+            | Control::StateWanted { .. } => {}
+        }
+    }
+}
+
+impl<S: Store, Q: GatewayQueue> Gateway<S, Q> {
+    /// Tells a worker the settings of a shard's groups.
+    async fn snapshot(&self, worker: &WorkerId, zone: ZoneName, shard: ShardIndex) {
+        match self.store.groups(&zone, shard).await {
+            Ok(groups) => {
+                let default = self.config.limits;
+                let snapshot = Control::Snapshot { zone, shard, default, groups };
+                self.link.tell(worker, &snapshot).await;
+            }
+            Err(error) => self.troubles.control.begins(&error),
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! Dispatch: woken groups, their next legs out of the store, and onto the broker.
+//!
+//! Everything after the store's commit may be lost: the sweep publishes again what was
+//! released and not confirmed. So a broker that fails is no reason to try again here.
+
+use std::sync::Arc;
+
+use futures::{StreamExt as _, stream};
+use mailfleet_engine::collect::Event;
+use mailfleet_engine::dispatch::release;
+use mailfleet_model::fleet::{GatewayQueue, GroupId, LegMessage, LegRecord, StartRule, Store};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use crate::gateway::Gateway;
+
+/// Groups that are dispatched at once: a few, since each holds a connection of the store.
+const GROUPS: usize = 4;
+/// Legs that are published at once for one group.
+const PUBLICATIONS: usize = 16;
+
+/// Dispatches woken groups for ever.
+pub(crate) async fn run<S: Store, Q: GatewayQueue>(gateway: Arc<Gateway<S, Q>>) {
+    let mut running = JoinSet::new();
+    loop {
+        tokio::select! {
+            turn = gateway.wakes.next(), if running.len() < GROUPS => {
+                let gateway = Arc::clone(&gateway);
+                running.spawn(async move { gateway.dispatch(&turn.group).await });
+            }
+            Some(ended) = running.join_next() => {
+                if let Err(error) = ended {
+                    tracing::error!(error = %error, "a dispatch has died, leaving it to the sweep");
+                }
+            }
+        }
+    }
+}
+
+impl<S: Store, Q: GatewayQueue> Gateway<S, Q> {
+    /// Releases what a group may have out now, and publishes it.
+    async fn dispatch(&self, group: &GroupId) {
+        // The commit is later than this, so what counts from here is on the safe side.
+        let began = Instant::now();
+        let rules = &self.rules.dispatch;
+        let released = self.store.release(group, |view| release(view, rules)).await;
+        let (legs, decided) = match released {
+            Ok(released) => {
+                self.troubles.dispatch.is_over();
+                released
+            }
+            Err(error) => return self.troubles.dispatch.begins(&error),
+        };
+        self.publish_all(legs, began, |leg| {
+            if leg.dispatch.0 == 1 { StartRule::Free } else { StartRule::Ask }
+        })
+        .await;
+        for leg in decided.refused {
+            let closed = self.advance(leg.job, &Event::Refused(leg)).await;
+            closed.map_or_else(|error| self.troubles.dispatch.begins(&error), drop);
+        }
+        if decided.more {
+            self.wakes.wake([group.clone()]);
+        }
+    }
+
+    /// Publishes legs that were released at `released`, unless that is too long ago by now.
+    pub(crate) async fn publish_all(
+        &self,
+        legs: Vec<LegRecord>,
+        released: Instant,
+        rule: impl Fn(&LegRecord) -> StartRule,
+    ) {
+        let messages = legs.iter().map(|leg| LegMessage::of(leg, rule(leg)));
+        let messages: Vec<LegMessage> = messages.collect();
+        let publications = stream::iter(messages).map(|message| async move {
+            // Another copy may be out by now, so that this one must not start unasked.
+            if released.elapsed() < self.rules.sweep.publish_within {
+                self.publish(&message).await;
+            }
+        });
+        publications.buffer_unordered(PUBLICATIONS).collect::<()>().await;
+    }
+
+    async fn publish(&self, message: &LegMessage) {
+        if let Err(error) = self.queue.publish_leg(message).await {
+            return self.troubles.publish.begins(&error);
+        }
+        self.troubles.publish.is_over();
+        tracing::debug!(job.id = %message.leg.job, leg = message.leg.index, "leg published");
+        // Not marked, it is published again, to be asked for: harmless.
+        if let Err(error) = self.store.mark_published(message.leg, message.dispatch).await {
+            self.troubles.dispatch.begins(&error);
+        }
+    }
+}

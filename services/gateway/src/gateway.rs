@@ -1,0 +1,235 @@
+//! The gateway: what all calls and loops share, and the loops themselves.
+//!
+//! The loops move jobs on; the calls only submit, read and wait. So a caller may hang up,
+//! and any other gateway on the same store may do the rest.
+
+use std::fmt;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use mailfleet_engine::collect::{Event, advance};
+use mailfleet_engine::grouping::ChangeWatch;
+use mailfleet_engine::{Monotonic, Rules};
+use mailfleet_model::JobId;
+use mailfleet_model::fleet::{
+    Control, GatewayId, GatewayQueue, JobState, StartAnswer, Store, StoreError,
+};
+use mailfleet_probe::resolve::Resolver;
+use mailfleet_probe::target::TargetPolicy;
+use mailfleet_vault::PublicRing;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::compose::Compose;
+use crate::config::Config;
+use crate::control::{self, Link};
+use crate::members::Members;
+use crate::pace::Pace;
+use crate::states::Questions;
+use crate::supervise::supervise;
+use crate::tenants::Tenants;
+use crate::trouble::Trouble;
+use crate::wakes::Wakes;
+use crate::watch::{self, Watchers};
+use crate::{collect, dispatch, health, sweep};
+
+/// Longest wait for the loops at the end: they only have to notice it.
+const LAST: Duration = Duration::from_secs(5);
+
+/// What a gateway is made of.
+#[derive(Debug)]
+pub struct Parts<S, Q> {
+    /// This run's name; live steps are sent to it. The queue was made with the same.
+    pub id: GatewayId,
+    /// The store.
+    pub store: Arc<S>,
+    /// The gateway's side of the broker.
+    pub queue: Arc<Q>,
+    /// What seals credentials and makes tags.
+    pub ring: Arc<PublicRing>,
+    /// Finds the addresses that hosts are grouped by.
+    pub resolver: Resolver,
+    /// Hosts that it refuses are not grouped by address; their legs report the refusal.
+    pub targets: TargetPolicy,
+    /// Who may call.
+    pub tenants: Tenants,
+    /// The rules; the number of shards is the only one that deployments set.
+    pub rules: Rules,
+}
+
+/// What all calls and loops share.
+pub struct Gateway<S, Q: GatewayQueue> {
+    pub(crate) id: GatewayId,
+    pub(crate) store: Arc<S>,
+    pub(crate) queue: Arc<Q>,
+    pub(crate) ring: Arc<PublicRing>,
+    pub(crate) resolver: Resolver,
+    pub(crate) targets: TargetPolicy,
+    pub(crate) tenants: Tenants,
+    pub(crate) rules: Rules,
+    pub(crate) config: Config,
+    pub(crate) wakes: Arc<Wakes>,
+    pub(crate) link: Link<Q::Link>,
+    pub(crate) watchers: Arc<Watchers>,
+    pub(crate) members: Members,
+    pub(crate) questions: Questions,
+    pub(crate) pace: Pace,
+    pub(crate) changes: Mutex<ChangeWatch>,
+    pub(crate) troubles: Troubles,
+    /// Every open stream.
+    pub(crate) streams: TaskTracker,
+    /// Cancelled when no more submissions are taken.
+    pub(crate) draining: CancellationToken,
+    /// Cancelled when open streams must end.
+    pub(crate) stop: CancellationToken,
+    began: Instant,
+}
+
+/// What may fail for a while.
+#[derive(Debug)]
+pub(crate) struct Troubles {
+    pub(crate) dispatch: Trouble,
+    pub(crate) publish: Trouble,
+    pub(crate) news: Trouble,
+    pub(crate) collect: Trouble,
+    pub(crate) sweep: Trouble,
+    pub(crate) control: Trouble,
+    pub(crate) watch: Trouble,
+    pub(crate) health: Trouble,
+}
+
+/// A gateway whose loops run. Dropping it ends them at once.
+#[derive(Debug)]
+#[must_use = "dropping it ends the loops"]
+pub struct Running<S, Q: GatewayQueue> {
+    gateway: Arc<Gateway<S, Q>>,
+    loops: JoinSet<()>,
+    end: CancellationToken,
+}
+
+impl<S, Q: GatewayQueue> fmt::Debug for Gateway<S, Q> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Gateway").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+impl<S: Store, Q: GatewayQueue> Gateway<S, Q> {
+    /// Starts the loops. Jobs are collected and released from here on, also without any
+    /// [`Server`](crate::Server). Must be called within a runtime.
+    pub fn start(parts: Parts<S, Q>, config: Config) -> Running<S, Q> {
+        let gateway = Arc::new(Self::new(parts, config));
+        let (mut loops, end) = (JoinSet::new(), CancellationToken::new());
+        macro_rules! start {
+            ($name:literal, $loop:path) => {
+                let shared = Arc::clone(&gateway);
+                supervise(&mut loops, &end, $name, move || $loop(Arc::clone(&shared)));
+            };
+        }
+        start!("dispatch", dispatch::run);
+        start!("collect", collect::run);
+        start!("sweep", sweep::run);
+        start!("control", control::run);
+        start!("changes", control::tell_changes);
+        start!("watch", watch::look);
+        start!("live", watch::live);
+        start!("health", health::run);
+        Running { gateway, loops, end }
+    }
+
+    fn new(parts: Parts<S, Q>, config: Config) -> Self {
+        let Parts { id, store, queue, ring, resolver, targets, tenants, rules } = parts;
+        Self {
+            id,
+            store,
+            queue,
+            ring,
+            resolver,
+            targets,
+            tenants,
+            rules,
+            config,
+            wakes: Arc::default(),
+            link: Link::default(),
+            watchers: Arc::default(),
+            members: Members::default(),
+            questions: Questions::default(),
+            pace: Pace::default(),
+            changes: Mutex::default(),
+            troubles: Troubles {
+                dispatch: Trouble::with("releasing legs"),
+                publish: Trouble::with("publishing legs"),
+                news: Trouble::with("consuming workers' news"),
+                collect: Trouble::with("collecting results"),
+                sweep: Trouble::with("sweeping"),
+                control: Trouble::with("the control exchange"),
+                watch: Trouble::with("watching jobs"),
+                health: Trouble::with("the store"),
+            },
+            streams: TaskTracker::new(),
+            draining: CancellationToken::new(),
+            stop: CancellationToken::new(),
+            began: Instant::now(),
+        }
+    }
+
+    /// The process's own clock.
+    pub(crate) fn now(&self) -> Monotonic {
+        Monotonic(self.began.elapsed())
+    }
+
+    /// Works an event into a job, and tells whoever wants to know. The answer is meant for
+    /// who asked whether a leg may start; `None` if there is no such job.
+    pub(crate) async fn advance(
+        &self,
+        job: JobId,
+        event: &Event,
+    ) -> Result<Option<StartAnswer>, StoreError> {
+        let decide = |view: &mailfleet_model::fleet::JobView| {
+            let composer = Compose::on(view, &self.rules.dispatch);
+            let event = collect::readable(event, view, &composer);
+            let (change, answer) = advance(view, &event, &composer, &self.rules);
+            let ended = change.job.as_ref().filter(|job| job.state.is_final());
+            let ended = ended.map(|job| (job.state, job.verdict));
+            let changed = !change.is_empty();
+            (change, (answer, changed, ended))
+        };
+        let advanced = self.store.advance(job, decide).await?;
+        let Some(((answer, changed, ended), wake)) = advanced else { return Ok(None) };
+        if let Some((state, verdict)) = ended {
+            let verdict = verdict.map_or("", Into::into);
+            tracing::info!(job.id = %job, %state, verdict, "job ended");
+            // Nobody needs what its legs would still find, and each login costs a slot.
+            let cut_off = state == JobState::Cancelled || matches!(event, Event::Deadline);
+            if cut_off {
+                self.link.broadcast(&Control::Cancel(job)).await;
+            }
+        }
+        if changed {
+            self.watchers.notify(job);
+            self.link.changed(job);
+        }
+        self.wakes.wake(wake);
+        Ok(Some(answer))
+    }
+}
+
+impl<S: Store, Q: GatewayQueue> Running<S, Q> {
+    /// What the server and the loops share.
+    #[must_use]
+    pub fn gateway(&self) -> &Arc<Gateway<S, Q>> {
+        &self.gateway
+    }
+
+    /// Ends the loops. What they were about to do is found by another gateway, or by this
+    /// one after its restart. The last part of a shutdown: after the server, whose callers
+    /// wait for what the loops collect, and after the worker of the same process.
+    pub async fn stop(mut self) {
+        self.end.cancel();
+        let ended = async { while self.loops.join_next().await.is_some() {} };
+        if timeout(LAST, ended).await.is_err() {
+            tracing::warn!("the gateway's loops did not end in time");
+        }
+    }
+}
