@@ -1,0 +1,192 @@
+//! The port, method by method, over whatever database stands behind it.
+
+use std::sync::Mutex;
+use std::time::Duration;
+
+use mailfleet_model::JobId;
+use mailfleet_model::fleet::{
+    Admission, BatchCounts, BatchId, Dispatch, Erased, GroupId, GroupLimits, GroupSettings,
+    GroupView, JobChange, JobDraft, JobFilter, JobPage, JobState, JobView, LegId, LegRecord,
+    Release, ShardIndex, Store, StoreError, SubmitView, Submitted, TenantId, Timestamp, Usage,
+    ZoneName,
+};
+
+use crate::config::Defaults;
+use crate::tx::{Backend, Work};
+use crate::work::advance::Advance;
+use crate::work::batch::{Batch, CreateBatch, PauseBatch};
+use crate::work::group::{Group, Groups, SetGroup};
+use crate::work::job::{Job, Jobs, Now, TenantUsage, Versions};
+use crate::work::published::MarkPublished;
+use crate::work::release::ReleaseLegs;
+use crate::work::retention::{EraseTenant, Purge};
+use crate::work::submit::Submit;
+use crate::work::sweep::{Expired, Overdue, RecallAll, Unpublished, Waiting, Wake};
+
+/// The store on a database: [`SqliteStore`](crate::SqliteStore),
+/// [`PostgresStore`](crate::PostgresStore), or [`AnyStore`](crate::AnyStore).
+///
+/// All methods are cancel-safe as the port says: a dropped future leaves everything or
+/// nothing behind. Each takes at most the configured deadline.
+#[derive(Debug)]
+pub struct SqlStore<B> {
+    pub(crate) backend: B,
+    pub(crate) defaults: Defaults,
+}
+
+/// Work in which nothing is decided.
+async fn plain<B: Backend, W: Work<View = (), Answer = ()>>(
+    store: &SqlStore<B>,
+    work: W,
+) -> Result<W::Output, StoreError> {
+    store.backend.perform(work, |()| ()).await
+}
+
+impl<B: Backend> Store for SqlStore<B> {
+    async fn now(&self) -> Result<Timestamp, StoreError> {
+        plain(self, Now).await
+    }
+
+    async fn submit(
+        &self,
+        draft: &JobDraft,
+        decide: impl Fn(&SubmitView) -> Admission + Send + Sync,
+    ) -> Result<Submitted, StoreError> {
+        self.backend.perform(Submit { draft: draft.clone() }, decide).await
+    }
+
+    async fn release(
+        &self,
+        group: &GroupId,
+        decide: impl Fn(&GroupView) -> Release + Send + Sync,
+    ) -> Result<(Vec<LegRecord>, Release), StoreError> {
+        let (group, defaults) = (group.clone(), self.defaults.clone());
+        self.backend.perform(ReleaseLegs { group, defaults }, decide).await
+    }
+
+    async fn mark_published(&self, leg: LegId, dispatch: Dispatch) -> Result<(), StoreError> {
+        plain(self, MarkPublished { leg, dispatch }).await
+    }
+
+    async fn unpublished(&self, age: Duration, limit: u32) -> Result<Vec<LegRecord>, StoreError> {
+        plain(self, Unpublished { age, limit }).await
+    }
+
+    async fn overdue(
+        &self,
+        grace: Duration,
+        limit: u32,
+    ) -> Result<Vec<(LegId, Dispatch)>, StoreError> {
+        plain(self, Overdue { grace, limit }).await
+    }
+
+    async fn wake(&self, limit: u32) -> Result<Vec<GroupId>, StoreError> {
+        plain(self, Wake { limit }).await
+    }
+
+    async fn waiting(&self, age: Duration, limit: u32) -> Result<Vec<GroupId>, StoreError> {
+        plain(self, Waiting { age, limit }).await
+    }
+
+    async fn expired(&self, limit: u32) -> Result<Vec<JobId>, StoreError> {
+        plain(self, Expired { limit }).await
+    }
+
+    async fn advance<T: Send>(
+        &self,
+        job: JobId,
+        decide: impl Fn(&JobView) -> (JobChange, T) + Send + Sync,
+    ) -> Result<Option<(T, Vec<GroupId>)>, StoreError> {
+        // What the decision says beside the change stays on this side; the last call counts.
+        let said = Mutex::new(None);
+        let keep = |value| {
+            *said.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(value);
+        };
+        let decide = |view: &JobView| {
+            let (change, value) = decide(view);
+            keep(value);
+            change
+        };
+        let wake = self.backend.perform(Advance { job }, decide).await?;
+        let said = said.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+        Ok(wake.and_then(|wake| said.map(|said| (said, wake))))
+    }
+
+    async fn job(&self, tenant: &TenantId, job: JobId) -> Result<Option<JobView>, StoreError> {
+        plain(self, Job { tenant: tenant.clone(), job }).await
+    }
+
+    async fn jobs(
+        &self,
+        tenant: &TenantId,
+        filter: &JobFilter,
+        from: Option<JobId>,
+        limit: u32,
+    ) -> Result<JobPage, StoreError> {
+        let (tenant, filter) = (tenant.clone(), filter.clone());
+        plain(self, Jobs { tenant, filter, from, limit }).await
+    }
+
+    async fn versions(&self, jobs: &[JobId]) -> Result<Vec<(JobId, u64, JobState)>, StoreError> {
+        plain(self, Versions { jobs: jobs.to_vec() }).await
+    }
+
+    async fn usage(&self, tenant: &TenantId) -> Result<Usage, StoreError> {
+        plain(self, TenantUsage { tenant: tenant.clone() }).await
+    }
+
+    async fn group(&self, group: &GroupId) -> Result<GroupSettings, StoreError> {
+        plain(self, Group { group: group.clone(), defaults: self.defaults.clone() }).await
+    }
+
+    async fn groups(
+        &self,
+        zone: &ZoneName,
+        shard: ShardIndex,
+    ) -> Result<Vec<GroupSettings>, StoreError> {
+        let (zone, defaults) = (zone.clone(), self.defaults.clone());
+        plain(self, Groups { zone, shard, defaults }).await
+    }
+
+    async fn set_group(
+        &self,
+        group: &GroupId,
+        shard: ShardIndex,
+        limits: GroupLimits,
+        paused: bool,
+    ) -> Result<GroupSettings, StoreError> {
+        plain(self, SetGroup { group: group.clone(), shard, limits, paused }).await
+    }
+
+    async fn create_batch(&self, tenant: &TenantId, batch: BatchId) -> Result<(), StoreError> {
+        plain(self, CreateBatch { tenant: tenant.clone(), batch }).await
+    }
+
+    async fn batch(
+        &self,
+        tenant: &TenantId,
+        batch: BatchId,
+    ) -> Result<Option<(BatchCounts, Option<String>)>, StoreError> {
+        plain(self, Batch { tenant: tenant.clone(), batch }).await
+    }
+
+    async fn pause_batch(
+        &self,
+        batch: BatchId,
+        reason: Option<&str>,
+    ) -> Result<Vec<GroupId>, StoreError> {
+        plain(self, PauseBatch { batch, reason: reason.map(str::to_owned) }).await
+    }
+
+    async fn purge(&self, age: Duration, limit: u32) -> Result<u64, StoreError> {
+        plain(self, Purge { age, limit }).await
+    }
+
+    async fn erase_tenant(&self, tenant: &TenantId, limit: u32) -> Result<Erased, StoreError> {
+        plain(self, EraseTenant { tenant: tenant.clone(), limit }).await
+    }
+
+    async fn recall_all(&self) -> Result<u64, StoreError> {
+        plain(self, RecallAll).await
+    }
+}

@@ -1,0 +1,60 @@
+//! The pool of connections, and what each is told first.
+
+use std::time::Duration;
+
+use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use crate::config::Config;
+use crate::error::Error;
+use crate::trouble::Trouble;
+
+/// How much longer than the caller the server waits before it ends a statement, or a
+/// transaction in which nothing happens, by itself: only where the caller was lost.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// A pool. Connects only when somebody asks for a connection.
+pub(super) fn pool(
+    mut settings: tokio_postgres::Config,
+    tls: MakeRustlsConnect,
+    config: &Config,
+) -> Result<Pool, Error> {
+    let deadline = config.deadline;
+    if settings.get_connect_timeout().is_none() {
+        settings.connect_timeout(deadline);
+    }
+    if settings.get_tcp_user_timeout().is_none() {
+        settings.tcp_user_timeout(deadline + GRACE);
+    }
+    let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+    let manager = Manager::from_config(settings, tls, recycling);
+    let prepare = Hook::async_fn(move |client, _| {
+        let session = session(deadline);
+        Box::pin(async move { client.batch_execute(&session).await.map_err(HookError::Backend) })
+    });
+    Pool::builder(manager)
+        .max_size(config.n_connections.max(1))
+        .wait_timeout(Some(deadline))
+        .create_timeout(Some(deadline))
+        .recycle_timeout(Some(deadline))
+        .runtime(Runtime::Tokio1)
+        .post_create(prepare)
+        .build()
+        .map_err(|error| {
+            let what = format!("the pool was refused: {error}");
+            Error::Store(Trouble::Corrupt(what).into_error("connect to the database"))
+        })
+}
+
+/// What every session is told. Whoever turned off waiting for the disk in the server's
+/// configuration did not mean the jobs that we promise to keep.
+fn session(deadline: Duration) -> String {
+    let most = (deadline + GRACE).as_millis();
+    format!(
+        "SET statement_timeout = {most}; \
+         SET idle_in_transaction_session_timeout = {most}; \
+         SET default_transaction_isolation = 'read committed'; \
+         SELECT set_config('synchronous_commit', 'on', false) \
+           WHERE current_setting('synchronous_commit') = 'off'"
+    )
+}

@@ -1,0 +1,108 @@
+//! Runs a piece of work in one transaction, and again if that lost a conflict.
+
+use std::time::Duration;
+
+use deadpool_postgres::{Object, Pool};
+use tokio::time::timeout;
+use tokio_postgres::IsolationLevel;
+
+use crate::postgres::session::Session;
+use crate::postgres::trouble::{from_pool, from_postgres};
+use crate::trouble::Trouble;
+use crate::tx::{Access, Decide, Work};
+
+/// Times that work is tried. Conflicts end by themselves: somebody always wins.
+const TRIES: u32 = 10;
+
+/// Does the work; the decisions are made here, in the caller's own task.
+pub(super) async fn perform<W: Work>(
+    pool: &Pool,
+    work: &W,
+    decide: impl Fn(&W::View) -> W::Answer + Send + Sync,
+    deadline: Duration,
+) -> Result<W::Output, Trouble> {
+    let done = timeout(deadline, repeat(pool, work, &Here(decide))).await;
+    done.unwrap_or_else(|_| Err(Trouble::unavailable("the database did not answer in time")))
+}
+
+async fn repeat<W: Work>(
+    pool: &Pool,
+    work: &W,
+    decide: &impl Decide<W::View, W::Answer>,
+) -> Result<W::Output, Trouble> {
+    let mut tries = 1;
+    loop {
+        match once(pool, work, decide).await {
+            Err(Trouble::Conflict(_) | Trouble::Duplicate(_)) if tries < TRIES => tries += 1,
+            done => return done,
+        }
+    }
+}
+
+async fn once<W: Work>(
+    pool: &Pool,
+    work: &W,
+    decide: &impl Decide<W::View, W::Answer>,
+) -> Result<W::Output, Trouble> {
+    let mut lease = Lease(Some(pool.get().await.map_err(from_pool)?));
+    let Some(client) = lease.0.as_mut() else { return Err(Trouble::unavailable("no connection")) };
+    let done = match W::ACCESS {
+        Access::Look | Access::Touch => work.work(&Session(&*client), decide).await,
+        Access::Snapshot => {
+            let build = client.build_transaction();
+            let build = build.isolation_level(IsolationLevel::RepeatableRead).read_only(true);
+            within(build.start().await, work, decide).await
+        }
+        Access::Change => within(client.transaction().await, work, decide).await,
+    };
+    lease.give_back();
+    done
+}
+
+async fn within<W: Work>(
+    begun: Result<deadpool_postgres::Transaction<'_>, tokio_postgres::Error>,
+    work: &W,
+    decide: &impl Decide<W::View, W::Answer>,
+) -> Result<W::Output, Trouble> {
+    let transaction = begun.map_err(from_postgres)?;
+    match work.work(&Session(&transaction), decide).await {
+        Ok(output) => {
+            transaction.commit().await.map_err(from_postgres)?;
+            Ok(output)
+        }
+        Err(trouble) => {
+            // Where this fails too the connection is gone, and the transaction with it.
+            let _ = transaction.rollback().await;
+            Err(trouble)
+        }
+    }
+}
+
+/// A connection that goes back to the pool only if its work came to an end: after a caller
+/// that gave up, it may wait for a lock or for a network that is gone, and the next caller
+/// with it.
+struct Lease(Option<Object>);
+
+impl Lease {
+    fn give_back(&mut self) {
+        drop(self.0.take());
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        if let Some(connection) = self.0.take() {
+            drop(Object::take(connection));
+        }
+    }
+}
+
+/// Decisions on the caller's own task.
+struct Here<F>(F);
+
+impl<V, A, F: Fn(&V) -> A + Sync> Decide<V, A> for Here<F> {
+    fn decide(&self, view: V) -> Result<(V, A), Trouble> {
+        let answer = (self.0)(&view);
+        Ok((view, answer))
+    }
+}

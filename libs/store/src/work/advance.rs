@@ -1,0 +1,217 @@
+//! Changes a job and its legs under the job's lock: every result, return, start, cancel
+//! and deadline comes through here.
+//!
+//! The legs are locked too, since dispatch and the sweeps change them without the job's
+//! lock. What a decision may not do (take back an end, jump between states) is refused as
+//! corrupt, and nothing is written.
+
+use std::collections::BTreeSet;
+
+use mailfleet_model::JobId;
+use mailfleet_model::fleet::{
+    GroupId, JobChange, JobRecord, JobState, JobView, LedgerEntry, LegId, LegRecord, LegState,
+    ShardIndex, Timestamp,
+};
+
+use crate::columns::leg;
+use crate::trouble::Trouble;
+use crate::tx::{Access, Decide, Statement, Tx, Work};
+use crate::value::Value;
+use crate::work::counts::{Counted, Counts};
+use crate::work::{group, job};
+
+pub(crate) struct Advance {
+    pub(crate) job: JobId,
+}
+
+impl Work for Advance {
+    type View = JobView;
+    type Answer = JobChange;
+    /// The groups to dispatch; `None` if there is no such job.
+    type Output = Option<Vec<GroupId>>;
+    const OPERATION: &'static str = "advance a job";
+    const ACCESS: Access = Access::Change;
+
+    async fn work(
+        &self,
+        tx: &impl Tx,
+        decide: &impl Decide<JobView, JobChange>,
+    ) -> Result<Self::Output, Trouble> {
+        let Some(view) = job::lock(tx, self.job).await? else { return Ok(None) };
+        let (view, change) = decide.decide(view)?;
+        if change.is_empty() {
+            return Ok(Some(Vec::new()));
+        }
+        let legs = changed_legs(&view, &change)?;
+        let ended = check_job(&view, change.job.as_ref())?;
+        write_legs(tx, &legs).await?;
+        write_ledger(tx, &view, &change.ledger).await?;
+        write_job(tx, &view, change.job.as_ref()).await?;
+        if let Some(job) = ended {
+            end(tx, &view.job, job).await?;
+        }
+        Ok(Some(wake(&legs)))
+    }
+}
+
+/// A leg before and after.
+type Step<'a> = (&'a LegRecord, &'a LegRecord);
+
+/// The legs that change, by ascending id, once their steps are found to be allowed.
+fn changed_legs<'a>(view: &'a JobView, change: &'a JobChange) -> Result<Vec<Step<'a>>, Trouble> {
+    let mut legs: Vec<Step<'a>> = Vec::new();
+    for new in &change.legs {
+        let old = view.legs.iter().map(|leg| &leg.leg).find(|leg| leg.id == new.id);
+        let Some(old) = old else {
+            return Err(Trouble::corrupt("a decision changes a leg of another job"));
+        };
+        if old.state != new.state && !old.state.may_become(new.state) {
+            let (from, to) = (old.state, new.state);
+            return Err(Trouble::corrupt(format_args!(
+                "a decision takes a leg from {from} to {to}"
+            )));
+        }
+        if new.state.is_final() && new.end.is_none() {
+            return Err(Trouble::corrupt("a decision ends a leg without saying how"));
+        }
+        if old.tenant != new.tenant {
+            return Err(Trouble::corrupt("a decision gives a leg to another tenant"));
+        }
+        legs.push((old, new));
+    }
+    legs.sort_by_key(|(old, _)| old.id);
+    Ok(legs)
+}
+
+/// The job's new row, if it ends by it.
+fn check_job<'a>(
+    view: &JobView,
+    new: Option<&'a JobRecord>,
+) -> Result<Option<&'a JobRecord>, Trouble> {
+    let (Some(new), old) = (new, &view.job) else { return Ok(None) };
+    if old.state.is_final() {
+        return Err(Trouble::corrupt("a decision changes a job that has ended"));
+    }
+    if old.id != new.id || old.tenant != new.tenant || old.batch != new.batch {
+        return Err(Trouble::corrupt("a decision makes another job of a job"));
+    }
+    if new.state.is_final() != new.report.is_some() {
+        return Err(Trouble::corrupt("a decision leaves a job with half an end"));
+    }
+    Ok(new.state.is_final().then_some(new))
+}
+
+async fn write_legs(tx: &impl Tx, legs: &[Step<'_>]) -> Result<(), Trouble> {
+    const LEG: Statement = Statement::of(
+        "UPDATE legs SET class = $3, kind = $4, gate = $5, gate_leg = $6, zone = $7, name = $8, \
+           shard = $9, pool = $10, mailbox = $11, login = $12, cap = $13, state = $14, \
+           dispatch = $15, attempt = $16, starts = $17, started = $18, since = $19, due = $20, \
+           live_to = $21, traceparent = $22, end_code = $23, end_retry = $24, \
+           end_retry_min = $25, end_retry_max = $26, end_login = $27, end_submission = $28, \
+           end_report = $29, payload = coalesce($30, payload) \
+         WHERE job = $1 AND idx = $2",
+    );
+    let mut moved: Vec<(&GroupId, ShardIndex)> = Vec::new();
+    let mut rows = Vec::new();
+    for (old, new) in legs {
+        if old.group != new.group {
+            moved.push((&new.group, new.shard));
+        }
+        // Unchanged bytes, which may be many, are not written again.
+        let payload = (old.payload != new.payload).then_some(&new.payload);
+        let mut values = leg::values(new);
+        values.push(Value::maybe(payload, |payload| Value::Bytes(&payload.0)));
+        rows.push(values);
+    }
+    moved.sort();
+    for (group, shard) in moved {
+        group::know(tx, group, shard).await?;
+    }
+    tx.each(LEG, &rows).await.map(|_| ())
+}
+
+async fn write_ledger(tx: &impl Tx, view: &JobView, ledger: &[LedgerEntry]) -> Result<(), Trouble> {
+    const ENTRY: Statement = Statement::of(
+        "INSERT INTO ledger (job, idx, tenant, login, zone, name, at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (job, idx) DO NOTHING",
+    );
+    let mut rows = Vec::new();
+    for LedgerEntry { tenant, login, group, leg: LegId { job, index } } in ledger {
+        let [zone, name] = group::key(group);
+        rows.push(vec![
+            Value::id(&job.0),
+            Value::number(*index),
+            Value::Text(tenant.as_str()),
+            Value::Bytes(&login.0),
+            zone,
+            name,
+            Value::time(view.now),
+        ]);
+    }
+    tx.each(ENTRY, &rows).await.map(|_| ())
+}
+
+/// Writes the job's row, or only that something of it has changed.
+async fn write_job(tx: &impl Tx, view: &JobView, new: Option<&JobRecord>) -> Result<(), Trouble> {
+    const TOUCH: Statement = Statement::of("UPDATE jobs SET revision = revision + 1 WHERE id = $1");
+    const JOB: Statement = Statement::of(
+        "UPDATE jobs SET revision = revision + 1, class = $2, state = $3, deadline = $4, \
+           finished = $5, verdict = $6, traceparent = $7, report = $8, \
+           payload = coalesce($9, payload) \
+         WHERE id = $1",
+    );
+    let Some(new) = new else {
+        return tx.run(TOUCH, &[Value::id(&view.job.id.0)]).await.map(|_| ());
+    };
+    let finished: Option<Timestamp> =
+        new.state.is_final().then(|| new.finished.unwrap_or(view.now));
+    let payload = (view.job.payload != new.payload).then_some(&new.payload);
+    let values = [
+        Value::id(&new.id.0),
+        Value::Text(new.class.into()),
+        Value::Text(new.state.into()),
+        Value::time(new.deadline),
+        Value::maybe(finished, Value::time),
+        Value::maybe(new.verdict, |verdict| Value::Text(verdict.into())),
+        Value::maybe(new.traceparent.as_deref(), Value::Text),
+        Value::maybe(new.report.as_ref(), |report| Value::Bytes(&report.0)),
+        Value::maybe(payload, |payload| Value::Bytes(&payload.0)),
+    ];
+    tx.run(JOB, &values).await.map(|_| ())
+}
+
+/// What the end of a job brings with it: it is counted elsewhere, and its legs' orders,
+/// with the sealed credentials in them, are of no more use.
+async fn end(tx: &impl Tx, old: &JobRecord, new: &JobRecord) -> Result<(), Trouble> {
+    const FORGET: Statement = Statement {
+        postgres: "UPDATE legs SET payload = ''::bytea WHERE job = $1",
+        sqlite: Some("UPDATE legs SET payload = x'' WHERE job = $1"),
+    };
+    tx.run(FORGET, &[Value::id(&new.id.0)]).await?;
+    let counted = |job: &JobRecord, state: JobState| Counted {
+        job: job.id,
+        tenant: job.tenant.clone(),
+        class: job.class,
+        batch: job.batch,
+        state,
+        verdict: job.verdict,
+    };
+    let mut counts = Counts::default();
+    counts.remove(&counted(old, JobState::Open));
+    counts.add(&counted(new, new.state));
+    counts.write(tx).await
+}
+
+/// The groups that gained a place or a waiting leg.
+fn wake(legs: &[Step<'_>]) -> Vec<GroupId> {
+    let mut groups = BTreeSet::new();
+    for (old, new) in legs {
+        if old.state.is_out() && !new.state.is_out() {
+            groups.insert(old.group.clone());
+        }
+        if new.state == LegState::Ready {
+            groups.insert(new.group.clone());
+        }
+    }
+    groups.into_iter().collect()
+}

@@ -1,0 +1,185 @@
+//! Admits a job: everything that admission looks at, then the rows.
+
+use std::collections::BTreeSet;
+
+use futures::try_join;
+use mailfleet_model::JobId;
+use mailfleet_model::fleet::{
+    Admission, Gate, GroupId, JobDraft, JobState, LegDraft, LegState, LoginBudget, RequestTag,
+    SubmitView, Submitted, Timestamp,
+};
+
+use crate::columns::batch_or_nil;
+use crate::columns::leg::{gate_values, read_budget};
+use crate::trouble::Trouble;
+use crate::tx::{Access, Decide, Statement, Tx, Work};
+use crate::value::Value;
+use crate::work::counts::{self, Counted, Counts};
+
+pub(crate) struct Submit {
+    pub(crate) draft: JobDraft,
+}
+
+impl Work for Submit {
+    type View = SubmitView;
+    type Answer = Admission;
+    type Output = Submitted;
+    const OPERATION: &'static str = "submit a job";
+    const ACCESS: Access = Access::Change;
+
+    async fn work(
+        &self,
+        tx: &impl Tx,
+        decide: &impl Decide<SubmitView, Admission>,
+    ) -> Result<Submitted, Trouble> {
+        let (view, admission) = decide.decide(view(tx, &self.draft).await?)?;
+        let wake = match &admission {
+            Admission::Accept => store(tx, &self.draft, view.now).await?,
+            Admission::Repeated(_) | Admission::Join(_) | Admission::Refuse(_) => Vec::new(),
+        };
+        Ok(Submitted { admission, wake })
+    }
+}
+
+async fn view(tx: &impl Tx, draft: &JobDraft) -> Result<SubmitView, Trouble> {
+    let (now, repeated, running, usage, budgets) = try_join!(
+        tx.now(),
+        repeated(tx, draft),
+        running(tx, draft),
+        counts::usage(tx, &draft.tenant),
+        budgets(tx, &draft.legs),
+    )?;
+    Ok(SubmitView { now, repeated, running, usage, budgets })
+}
+
+async fn repeated(tx: &impl Tx, draft: &JobDraft) -> Result<Option<(JobId, RequestTag)>, Trouble> {
+    const REPEATED: Statement =
+        Statement::of("SELECT id, request_body FROM jobs WHERE tenant = $1 AND request_id = $2");
+    let Some(request) = &draft.request else { return Ok(None) };
+    let key = [Value::Text(draft.tenant.as_str()), Value::Text(&request.id)];
+    let Some(mut row) = tx.row(REPEATED, &key).await? else { return Ok(None) };
+    Ok(Some((JobId(row.id("id")?), RequestTag(row.array("request_body")?))))
+}
+
+async fn running(tx: &impl Tx, draft: &JobDraft) -> Result<Option<JobId>, Trouble> {
+    const RUNNING: Statement =
+        Statement::of("SELECT id FROM jobs WHERE tenant = $1 AND settings = $2 AND state = 'OPEN'");
+    let Some(settings) = &draft.settings else { return Ok(None) };
+    let key = [Value::Text(draft.tenant.as_str()), Value::Bytes(&settings.0)];
+    let Some(mut row) = tx.row(RUNNING, &key).await? else { return Ok(None) };
+    Ok(Some(JobId(row.id("id")?)))
+}
+
+async fn budgets(tx: &impl Tx, legs: &[LegDraft]) -> Result<Vec<LoginBudget>, Trouble> {
+    const BUDGET: Statement = Statement::of(
+        "SELECT count(*), max(at) FROM ledger WHERE login = $1 AND zone = $2 AND name = $3",
+    );
+    let keys: Vec<_> = legs
+        .iter()
+        .map(|leg| {
+            let GroupId { zone, key } = &leg.group;
+            vec![Value::Bytes(&leg.login.0), Value::Text(zone.as_str()), Value::Text(key.as_str())]
+        })
+        .collect();
+    let mut budgets = Vec::new();
+    for mut row in tx.each(BUDGET, &keys).await?.into_iter().flatten() {
+        budgets.push(read_budget(&mut row)?);
+    }
+    Ok(budgets)
+}
+
+/// Writes the job and its legs; the groups that have a leg to release.
+async fn store(tx: &impl Tx, draft: &JobDraft, now: Timestamp) -> Result<Vec<GroupId>, Trouble> {
+    check_batch(tx, draft).await?;
+    // Sorted, so that two jobs that bring the same new groups do not block each other.
+    let mut groups: Vec<_> = draft.legs.iter().map(|leg| (&leg.group, leg.shard)).collect();
+    groups.sort();
+    groups.dedup_by_key(|(group, _)| *group);
+    for (group, shard) in groups {
+        super::group::know(tx, group, shard).await?;
+    }
+    insert_job(tx, draft, now).await?;
+    insert_legs(tx, draft, now).await?;
+    let mut counts = Counts::default();
+    counts.add(&Counted {
+        job: draft.id,
+        tenant: draft.tenant.clone(),
+        class: draft.class,
+        batch: draft.batch,
+        state: JobState::Open,
+        verdict: None,
+    });
+    counts.write(tx).await?;
+    let ready = draft.legs.iter().filter(|leg| leg.gate == Gate::Open);
+    let ready: BTreeSet<GroupId> = ready.map(|leg| leg.group.clone()).collect();
+    Ok(ready.into_iter().collect())
+}
+
+async fn check_batch(tx: &impl Tx, draft: &JobDraft) -> Result<(), Trouble> {
+    const BATCH: Statement =
+        Statement::of("SELECT id FROM batches WHERE id = $1 AND tenant = $2 FOR KEY SHARE");
+    let Some(batch) = &draft.batch else { return Ok(()) };
+    let key = [Value::id(&batch.0), Value::Text(draft.tenant.as_str())];
+    let found = tx.row(BATCH, &key).await?;
+    found.map(|_| ()).ok_or_else(|| Trouble::corrupt("the tenant has no batch of this id"))
+}
+
+async fn insert_job(tx: &impl Tx, draft: &JobDraft, now: Timestamp) -> Result<(), Trouble> {
+    const JOB: Statement = Statement::of(
+        "INSERT INTO jobs (id, tenant, class, batch, state, created, deadline, traceparent, \
+           request_id, request_body, settings, payload) \
+         VALUES ($1, $2, $3, $4, 'OPEN', $5, $6, $7, $8, $9, $10, $11)",
+    );
+    let values = [
+        Value::id(&draft.id.0),
+        Value::Text(draft.tenant.as_str()),
+        Value::Text(draft.class.into()),
+        Value::maybe(draft.batch.as_ref(), |batch| Value::id(&batch.0)),
+        Value::time(now),
+        Value::time(now.plus(draft.deadline)),
+        Value::maybe(draft.traceparent.as_deref(), Value::Text),
+        Value::maybe(draft.request.as_ref(), |request| Value::Text(&request.id)),
+        Value::maybe(draft.request.as_ref(), |request| Value::Bytes(&request.body.0)),
+        Value::maybe(draft.settings.as_ref(), |settings| Value::Bytes(&settings.0)),
+        Value::Bytes(&draft.payload.0),
+    ];
+    tx.run(JOB, &values).await.map(|_| ())
+}
+
+async fn insert_legs(tx: &impl Tx, draft: &JobDraft, now: Timestamp) -> Result<(), Trouble> {
+    const LEG: Statement = Statement::of(
+        "INSERT INTO legs (job, idx, tenant, class, batch, live_to, traceparent, since, state, \
+           kind, gate, gate_leg, zone, name, shard, pool, mailbox, login, cap, payload) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, \
+           $19, $20)",
+    );
+    let batch = batch_or_nil(draft.batch);
+    let mut rows = Vec::new();
+    for (index, leg) in (0_u64..).zip(&draft.legs) {
+        let [gate, gate_leg] = gate_values(leg.gate);
+        let state = if leg.gate == Gate::Open { LegState::Ready } else { LegState::Blocked };
+        rows.push(vec![
+            Value::id(&draft.id.0),
+            Value::number(index),
+            Value::Text(draft.tenant.as_str()),
+            Value::Text(draft.class.into()),
+            Value::id(&batch),
+            Value::maybe(draft.live_to.as_ref(), |gateway| Value::Text(gateway.as_str())),
+            Value::maybe(draft.traceparent.as_deref(), Value::Text),
+            Value::time(now),
+            Value::Text(state.into()),
+            Value::Text(leg.kind.as_str()),
+            gate,
+            gate_leg,
+            Value::Text(leg.group.zone.as_str()),
+            Value::Text(leg.group.key.as_str()),
+            Value::number(leg.shard.0),
+            Value::Text(leg.pool.as_str()),
+            Value::Bytes(&leg.mailbox.0),
+            Value::Bytes(&leg.login.0),
+            Value::span(leg.cap),
+            Value::Bytes(&leg.payload.0),
+        ]);
+    }
+    tx.each(LEG, &rows).await.map(|_| ())
+}

@@ -1,0 +1,180 @@
+//! What the dispatch of a group looks at. Costs the same however many legs wait.
+//!
+//! Lanes are found by skipping through the index of waiting legs from one tenant, class
+//! and batch to the next: a look for each of them, none for their legs. Of each lane that
+//! is kept, the oldest legs are read. Legs of a paused batch lie in a stretch of the index
+//! of their own, which is left out whole.
+
+use std::collections::BTreeMap;
+
+use futures::try_join;
+use mailfleet_model::fleet::{
+    GroupId, GroupSettings, GroupView, JobClass, Lane, OutCount, ReadyLeg, ShardIndex, TenantId,
+};
+use uuid::Uuid;
+
+use crate::columns::leg::{budget_columns, read_budget, read_id};
+use crate::trouble::Trouble;
+use crate::tx::{Statement, Tx};
+use crate::value::Value;
+use crate::work::group::key;
+
+/// Reads the view. The caller holds the group's lock.
+pub(crate) async fn read(
+    tx: &impl Tx,
+    settings: GroupSettings,
+    shard: ShardIndex,
+) -> Result<GroupView, Trouble> {
+    let group = settings.group.clone();
+    let of_shard = [Value::Text(group.zone.as_str()), Value::number(shard.0)];
+    let of_group = key(&group);
+    let (now, out, shard_out, stretches) = try_join!(
+        tx.now(),
+        count(tx, OUT, &of_group),
+        count(tx, SHARD_OUT, &of_shard),
+        stretches(tx, &group),
+    )?;
+    let lanes = fill(tx, &group, keep(stretches)).await?;
+    Ok(GroupView { now, settings, out, shard_out, lanes })
+}
+
+const OUT: Statement = Statement::of(
+    "SELECT class, count(*) FROM legs \
+     WHERE zone = $1 AND name = $2 AND state IN ('RELEASED', 'PUBLISHED') GROUP BY class",
+);
+
+const SHARD_OUT: Statement = Statement::of(
+    "SELECT class, count(*) FROM legs \
+     WHERE zone = $1 AND shard = $2 AND state IN ('RELEASED', 'PUBLISHED') GROUP BY class",
+);
+
+async fn count(tx: &impl Tx, statement: Statement, key: &[Value<'_>]) -> Result<OutCount, Trouble> {
+    let mut out = OutCount::default();
+    for mut row in tx.rows(statement, key).await? {
+        let class: JobClass = row.name("class")?;
+        let legs: u32 = row.number("count")?;
+        if class.is_bulk() {
+            out.bulk = out.bulk.saturating_add(legs);
+        } else {
+            out.interactive = out.interactive.saturating_add(legs);
+        }
+    }
+    Ok(out)
+}
+
+/// Waiting legs of one tenant, class and batch.
+struct Stretch {
+    class: JobClass,
+    tenant: TenantId,
+    batch: Uuid,
+    served: u64,
+}
+
+/// Where legs of the group wait, paused batches left out.
+async fn stretches(tx: &impl Tx, group: &GroupId) -> Result<Vec<Stretch>, Trouble> {
+    let mut stretches = Vec::new();
+    for mut row in tx.rows(STRETCHES, &key(group)).await? {
+        stretches.push(Stretch {
+            class: row.name("class")?,
+            tenant: row.name("tenant")?,
+            batch: row.id("batch")?,
+            served: row.number("served")?,
+        });
+    }
+    Ok(stretches)
+}
+
+const STRETCHES: Statement = Statement {
+    postgres: "WITH RECURSIVE found (class, tenant, batch) AS ( \
+           (SELECT class, tenant, batch FROM legs \
+             WHERE state = 'READY' AND zone = $1 AND name = $2 \
+             ORDER BY class, tenant, batch LIMIT 1) \
+         UNION ALL \
+           SELECT n.class, n.tenant, n.batch FROM found f, LATERAL ( \
+             SELECT class, tenant, batch FROM legs \
+             WHERE state = 'READY' AND zone = $1 AND name = $2 \
+               AND (class, tenant, batch) > (f.class, f.tenant, f.batch) \
+             ORDER BY class, tenant, batch LIMIT 1) n \
+         ) \
+         SELECT f.class, f.tenant, f.batch, coalesce(t.served, 0) FROM found f \
+           LEFT JOIN turns t ON t.zone = $1 AND t.name = $2 \
+             AND t.class = f.class AND t.tenant = f.tenant \
+         WHERE NOT EXISTS ( \
+           SELECT 1 FROM batches b WHERE b.id = f.batch AND b.paused IS NOT NULL)",
+    sqlite: Some(
+        "WITH RECURSIVE found (class, tenant, batch) AS ( \
+           SELECT * FROM (SELECT class, tenant, batch FROM legs \
+             WHERE state = 'READY' AND zone = $1 AND name = $2 \
+             ORDER BY class, tenant, batch LIMIT 1) \
+         UNION ALL \
+           SELECT n.class, n.tenant, n.batch FROM found f JOIN legs n ON n.rowid = ( \
+             SELECT l.rowid FROM legs l \
+             WHERE l.state = 'READY' AND l.zone = $1 AND l.name = $2 \
+               AND (l.class, l.tenant, l.batch) > (f.class, f.tenant, f.batch) \
+             ORDER BY l.class, l.tenant, l.batch LIMIT 1) \
+         ) \
+         SELECT f.class, f.tenant, f.batch, coalesce(t.served, 0) FROM found f \
+           LEFT JOIN turns t ON t.zone = $1 AND t.name = $2 \
+             AND t.class = f.class AND t.tenant = f.tenant \
+         WHERE NOT EXISTS ( \
+           SELECT 1 FROM batches b WHERE b.id = f.batch AND b.paused IS NOT NULL)",
+    ),
+};
+
+/// A lane that is to be filled, with the batches that its legs belong to.
+struct Empty {
+    lane: Lane,
+    batches: Vec<Uuid>,
+}
+
+/// The lanes of each class that were served longest ago.
+fn keep(stretches: Vec<Stretch>) -> Vec<Empty> {
+    let mut lanes: BTreeMap<(JobClass, u64, TenantId), Vec<Uuid>> = BTreeMap::new();
+    for Stretch { class, tenant, batch, served } in stretches {
+        lanes.entry((class, served, tenant)).or_default().push(batch);
+    }
+    let mut kept: BTreeMap<JobClass, usize> = BTreeMap::new();
+    let mut empty = Vec::new();
+    for ((class, served, tenant), batches) in lanes {
+        let n_kept = kept.entry(class).or_default();
+        if *n_kept < GroupView::LANES {
+            *n_kept += 1;
+            let lane = Lane { tenant, class, served, legs: Vec::new() };
+            empty.push(Empty { lane, batches });
+        }
+    }
+    empty
+}
+
+/// Reads the oldest legs of each lane.
+async fn fill(tx: &impl Tx, group: &GroupId, empty: Vec<Empty>) -> Result<Vec<Lane>, Trouble> {
+    let [zone, name] = key(group);
+    let most = Value::number(u64::try_from(GroupView::LEGS).unwrap_or(u64::MAX));
+    let mut keys = Vec::new();
+    for Empty { lane, batches } in &empty {
+        let (class, tenant) = (Value::Text(lane.class.into()), Value::Text(lane.tenant.as_str()));
+        for batch in batches {
+            keys.push(vec![zone, name, class, tenant, Value::id(batch), most]);
+        }
+    }
+    let mut answers = tx.each(LEGS, &keys).await?.into_iter();
+    drop(keys);
+    let mut lanes = Vec::new();
+    for Empty { mut lane, batches } in empty {
+        for mut row in answers.by_ref().take(batches.len()).flatten() {
+            let (id, since) = (read_id(&mut row)?, row.time("since")?);
+            lane.legs.push(ReadyLeg { id, since, budget: read_budget(&mut row)? });
+        }
+        lane.legs.sort_by_key(|leg| (leg.since, leg.id));
+        lane.legs.truncate(GroupView::LEGS);
+        lanes.push(lane);
+    }
+    Ok(lanes)
+}
+
+const LEGS: Statement = Statement::of(concat!(
+    "SELECT l.job, l.idx, l.since, ",
+    budget_columns!(),
+    " FROM legs l WHERE l.state = 'READY' AND l.zone = $1 AND l.name = $2 AND l.class = $3 \
+     AND l.tenant = $4 AND l.batch = $5 ORDER BY l.since, l.job, l.idx LIMIT $6"
+));
