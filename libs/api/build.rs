@@ -6,8 +6,9 @@
 use std::path::PathBuf;
 use std::{env, fs};
 
-const FILES: [&str; 8] = [
+const FILES: [&str; 9] = [
     "mailfleet/v1/fault.proto",
+    "mailfleet/v1/fleet_service.proto",
     "mailfleet/v1/job.proto",
     "mailfleet/v1/job_service.proto",
     "mailfleet/v1/leg.proto",

@@ -2,7 +2,7 @@
 //!
 //! The report is handed in, since whoever knows the reader's language adds the remedies.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use mailfleet_model::fleet::{JobFilter, JobRecord, JobState, LegRecord, Payload, Timestamp};
 use mailfleet_model::{EmailAddress, FaultCode, JobId, Leg, TraceId, Verdict, Violations};
@@ -85,6 +85,37 @@ pub fn trace_id(job: &JobRecord) -> Option<TraceId> {
 #[must_use]
 pub fn leg_kind(leg: &LegRecord) -> Option<Leg> {
     LegOrder::from_payload(&leg.payload).ok().map(|order| order.leg())
+}
+
+/// Why a leg has not ended yet.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Explained {
+    /// The reason.
+    pub reason: v1::leg_explanation::Reason,
+    /// The reason in one sentence for people.
+    pub text: String,
+    /// How long it waits at least.
+    pub wait: Option<Duration>,
+    /// Legs that may run at the mail server at once, and those that do.
+    pub slots: Option<(u32, u32)>,
+    /// The fault of its last run.
+    pub code: Option<FaultCode>,
+}
+
+/// Says why a leg has not ended yet.
+#[must_use]
+pub fn explanation(leg: &LegRecord, why: Explained) -> v1::LegExplanation {
+    v1::LegExplanation {
+        leg: enums::number(leg_kind(leg).unwrap_or(Leg::System)),
+        reason: why.reason.into(),
+        text: why.text,
+        since_time: Some(timestamp(leg.since)),
+        wait: why.wait.map(when::duration),
+        limit_group: leg.group.key.to_string(),
+        limit: why.slots.map(|(limit, _)| limit),
+        in_use: why.slots.map(|(_, in_use)| in_use),
+        code: why.code.map(enums::number).unwrap_or_default(),
+    }
 }
 
 /// Turns a store's time into a message.

@@ -38,6 +38,18 @@ impl Document for v1::ExplainJobResponse {
     const NAME: &'static str = "mailfleet.v1.ExplainJobResponse";
 }
 
+impl Document for v1::Worker {
+    const NAME: &'static str = "mailfleet.v1.Worker";
+}
+
+impl Document for v1::ListShardsResponse {
+    const NAME: &'static str = "mailfleet.v1.ListShardsResponse";
+}
+
+impl Document for v1::LimitGroup {
+    const NAME: &'static str = "mailfleet.v1.LimitGroup";
+}
+
 /// Writes the message as canonical protobuf-JSON on one line, without the line's end.
 #[must_use]
 pub fn to_json<M: Document>(message: &M) -> String {

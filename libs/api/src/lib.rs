@@ -7,6 +7,7 @@
 //! * [`v1`]: the generated messages, client and server of `mailfleet.v1`.
 //! * [`request`]: a `ValidateRequest` becomes a checked [`mailfleet_model::Validation`].
 //! * [`job`]: jobs of the store become `Job`s, and lists their filters.
+//! * [`fleet`]: workers and limit groups, as operators see and set them.
 //! * [`order`]: what stands in the store's and the broker's payloads, both ways.
 //! * [`report`] and [`event`]: reports and live events, both ways.
 //! * [`queue`]: what travels over the broker, to bytes and back.
@@ -18,6 +19,7 @@ mod enums;
 pub mod event;
 mod evidence;
 mod fault;
+pub mod fleet;
 mod generated;
 pub mod job;
 pub mod json;

@@ -12,7 +12,10 @@ mod control;
 mod deadline;
 mod dispatch;
 mod fields;
+#[cfg(test)]
+mod fixtures;
 mod gateway;
+mod groups;
 mod health;
 mod members;
 mod message;

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mailfleet_api::FILE_DESCRIPTOR_SET;
+use mailfleet_api::v1::fleet_service_server::{self, FleetServiceServer};
 use mailfleet_api::v1::job_service_server::{self, JobServiceServer};
 use mailfleet_api::v1::validation_service_server::{self, ValidationServiceServer};
 use mailfleet_model::fleet::{GatewayQueue, Store};
@@ -24,7 +25,7 @@ use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 
 use crate::gateway::Gateway;
-use crate::rpc::{Jobs, Validations};
+use crate::rpc::{Fleet, Jobs, Validations};
 
 /// Longest wait for streams that were told to end.
 const STOP_GRACE: Duration = Duration::from_secs(5);
@@ -45,8 +46,12 @@ const MAX_SMALL_REQUEST: usize = 16 * 1024;
 const REFLECTION: &str = "grpc.reflection.v1.ServerReflection";
 const REFLECTION_ALPHA: &str = "grpc.reflection.v1alpha.ServerReflection";
 /// The services whose health is told; the empty name stands for all of them.
-const SERVICES: [&str; 3] =
-    ["", validation_service_server::SERVICE_NAME, job_service_server::SERVICE_NAME];
+const SERVICES: [&str; 4] = [
+    "",
+    validation_service_server::SERVICE_NAME,
+    job_service_server::SERVICE_NAME,
+    fleet_service_server::SERVICE_NAME,
+];
 
 /// Why the gateway cannot serve.
 #[derive(Debug, thiserror::Error)]
@@ -176,6 +181,7 @@ async fn router<S: Store, Q: GatewayQueue>(
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
             .with_service_name(validation_service_server::SERVICE_NAME)
             .with_service_name(job_service_server::SERVICE_NAME)
+            .with_service_name(fleet_service_server::SERVICE_NAME)
             .with_service_name(tonic_health::pb::health_server::SERVICE_NAME)
             .with_service_name(reflection)
     };
@@ -183,6 +189,9 @@ async fn router<S: Store, Q: GatewayQueue>(
         .max_decoding_message_size(config.max_request_bytes)
         .max_encoding_message_size(MAX_ANSWER);
     let jobs = JobServiceServer::new(Jobs(Arc::clone(gateway)))
+        .max_decoding_message_size(MAX_SMALL_REQUEST)
+        .max_encoding_message_size(MAX_ANSWER);
+    let fleet = FleetServiceServer::new(Fleet(Arc::clone(gateway)))
         .max_decoding_message_size(MAX_SMALL_REQUEST)
         .max_encoding_message_size(MAX_ANSWER);
     let reflection = describe(REFLECTION).build_v1().map_err(Error::Reflection)?;
@@ -200,7 +209,8 @@ async fn router<S: Store, Q: GatewayQueue>(
         .add_service(reflection.max_decoding_message_size(MAX_SMALL_REQUEST))
         .add_service(reflection_alpha.max_decoding_message_size(MAX_SMALL_REQUEST))
         .add_service(validations)
-        .add_service(jobs);
+        .add_service(jobs)
+        .add_service(fleet);
     Ok((health, router))
 }
 

@@ -197,3 +197,20 @@ fn pem_becomes_der_and_is_bounded() {
     let broken = "-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n";
     check(|r| r.trusted_certificates = vec![broken.to_owned()], &["trusted_certificates[0]"]);
 }
+
+#[test]
+fn a_submission_names_its_bad_fields_from_the_top() {
+    let bad = v1::ValidateRequest {
+        address: String::new(),
+        cancel_on_disconnect: true,
+        ..v1::ValidateRequest::default()
+    };
+    let submit =
+        |validation| parse_submission(v1::SubmitValidationRequest { validation }, &["en", "ja"]);
+    let bad = submit(Some(bad)).expect_err("everything is wrong");
+    let fields: Vec<&str> = bad.as_slice().iter().map(|v| v.field.as_str()).collect();
+    let expect = ["cancel_on_disconnect", "address", "incoming"];
+    assert_eq!(fields, expect.map(|field| format!("validation.{field}")));
+    assert!(submit(None).is_err());
+    assert!(submit(Some(good())).is_ok());
+}
