@@ -44,8 +44,15 @@ pub(crate) enum Command {
     Explain(ExplainArgs),
     /// List every fault code
     Faults(FaultsArgs),
-    /// Run the gRPC gateway in this process
+    /// Run everything in one process: gateway, worker, queue and an SQLite store
+    #[command(after_help = SERVE_HELP)]
     Serve(ServeArgs),
+    /// Run a gateway of a fleet; needs RabbitMQ and a store
+    #[command(after_help = GATEWAY_HELP)]
+    Gateway(ServeArgs),
+    /// Run a worker of a fleet; needs RabbitMQ
+    #[command(after_help = WORKER_HELP)]
+    Worker(ServeArgs),
     /// Show, list, follow, explain and cancel jobs of a gateway
     Job {
         #[command(subcommand)]
@@ -235,15 +242,33 @@ pub(crate) struct FaultsArgs {
     pub(crate) output: OutputArgs,
 }
 
-/// How to serve.
-#[derive(Debug, Args)]
-#[command(after_help = "\
+const SERVE_HELP: &str = "\
 Ends on SIGTERM or Ctrl-C: takes no more requests, lets running checks finish for as long
-as gateway.drain says, then ends. A second signal ends at once.
+as gateway.drain says, then ends. A second signal ends at once. Jobs that were not finished
+go on after the next start.
 
 Example:
   mailfleet serve --config mailfleet.toml
-  mailfleet check taro@example.com --imap imap.example.com --gateway http://127.0.0.1:7443")]
+  mailfleet check taro@example.com --imap imap.example.com --gateway http://127.0.0.1:7443";
+
+const GATEWAY_HELP: &str = "\
+Any number of gateways may share one Postgres (store.url) and one RabbitMQ (broker.url).
+vault.key_file holds the public half of the keys: 'mailfleet keys public FILE' writes it.
+
+Example:
+  MAILFLEET_STORE__URL=postgres://... MAILFLEET_BROKER__URL=amqps://... \\
+      mailfleet gateway --config mailfleet.toml";
+
+const WORKER_HELP: &str = "\
+Any number of workers may share one RabbitMQ (broker.url); they divide the shards among
+themselves. vault.key_file holds the private keys. On SIGTERM a worker lets its legs end and
+hands its shards over.
+
+Example:
+  MAILFLEET_BROKER__URL=amqps://... mailfleet worker --config mailfleet.toml";
+
+/// How to run a server.
+#[derive(Debug, Args)]
 pub(crate) struct ServeArgs {
     /// Configuration file; the environment (MAILFLEET_GATEWAY__LISTEN) has the last word
     #[arg(long, value_name = "FILE")]

@@ -1,5 +1,6 @@
 //! The `mailfleet` command: parse, configure, run, exit status.
 
+mod admin;
 mod args;
 mod check;
 mod client;
@@ -13,7 +14,7 @@ mod logs;
 mod nearest;
 mod output;
 mod render;
-mod serve;
+mod run;
 mod signals;
 mod span;
 
@@ -39,15 +40,18 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: &Cli) -> Result<Exit, Error> {
-    // `serve` sets up its own logs, from the configuration.
-    let is_server = matches!(cli.command, Command::Serve(_));
+    // Servers set up their own logs, from the configuration.
+    let is_server =
+        matches!(cli.command, Command::Serve(_) | Command::Gateway(_) | Command::Worker(_));
     let _logs = if is_server { None } else { Some(logs::for_command(cli.verbose)?) };
     match &cli.command {
         Command::Check(args) => on_runtime(check::run(args)),
         Command::Demo(args) => on_runtime(demo::run(args)),
         Command::Explain(args) => explain::explain(args),
         Command::Faults(args) => explain::faults(args),
-        Command::Serve(args) => on_runtime(serve::run(args, cli.verbose)),
+        Command::Serve(args) => on_runtime(run::serve(args, cli.verbose)),
+        Command::Gateway(args) => on_runtime(run::gateway(args, cli.verbose)),
+        Command::Worker(args) => on_runtime(run::worker(args, cli.verbose)),
         Command::Job { command } => on_runtime(job::run(command)),
         Command::Config { command } => config::command::run(command),
         Command::Keys { command } => keys::run(command),

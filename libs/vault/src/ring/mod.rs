@@ -91,6 +91,18 @@ impl KeyRing {
         &self.public
     }
 
+    /// A copy of the half that seals and compares, for a gateway in the same process.
+    #[must_use]
+    pub fn to_public(&self) -> PublicRing {
+        text::parse_public(self.public.to_text().expose()).expect("a ring reads what it wrote")
+    }
+
+    /// The half that seals and compares; the private keys are wiped.
+    #[must_use]
+    pub fn into_public(self) -> PublicRing {
+        self.public
+    }
+
     /// Opens a credential for the use that it was sealed for.
     ///
     /// # Errors

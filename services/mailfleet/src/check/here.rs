@@ -30,9 +30,18 @@ pub(crate) struct Extra<'a> {
 /// What runs validations under these settings.
 ///
 /// # Errors
+/// As [`probe`].
+pub(crate) fn validator(settings: &Settings, extra: Extra<'_>) -> Result<Validator, Error> {
+    let egress = if extra.egress.is_empty() { settings.egress() } else { extra.egress };
+    Ok(Validator::new(Arc::new(probe(settings, extra)?), egress.to_vec()))
+}
+
+/// What talks to mail servers under these settings.
+///
+/// # Errors
 /// If authorities of the settings cannot be read (wrong usage), or this machine has no name
 /// servers or no trusted authority (our own).
-pub(crate) fn validator(settings: &Settings, extra: Extra<'_>) -> Result<Validator, Error> {
+pub(crate) fn probe(settings: &Settings, extra: Extra<'_>) -> Result<Probe, Error> {
     let mut wrong = Violations::default();
     let mut roots = roots::read("trust.roots", &settings.roots, &mut wrong);
     if !wrong.is_empty() {
@@ -42,14 +51,12 @@ pub(crate) fn validator(settings: &Settings, extra: Extra<'_>) -> Result<Validat
     let trust = Trust::system(roots).context("cannot tell which certificates are good")?;
     let resolver = Resolver::system().context("cannot look up host names")?;
     let exceptions = settings.allow.iter().chain(extra.allow).copied().collect();
-    let probe = Probe {
+    Ok(Probe {
         resolver,
         targets: TargetPolicy::with_exceptions(exceptions),
         trust,
         limits: settings.limits,
         identity: settings.identity.clone(),
         rules: settings.rules,
-    };
-    let egress = if extra.egress.is_empty() { settings.egress() } else { extra.egress };
-    Ok(Validator::new(Arc::new(probe), egress.to_vec()))
+    })
 }

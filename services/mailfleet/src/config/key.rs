@@ -60,9 +60,9 @@ const JOBS: Kind = Kind::Count { min: 1, max: 100_000_000 };
 const GROUP: &[Key] = &[
     key(
         "match",
-        Kind::Text { what: "a host name" },
+        Kind::Text { what: "the name of a limit group" },
         None,
-        &["Host name of the mail server.", "\"imap.example.com\""],
+        &["Limit group, as `mailfleet fleet groups` shows it.", "\"imap:203.0.113.9\""],
     ),
     key("concurrency", SESSIONS, None, &["Sessions at once.", "5"]),
     key(

@@ -11,8 +11,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
+use mailfleet_gateway::Role;
 use mailfleet_model::Secret;
-use mailfleet_model::fleet::{GroupLimits, PoolName, Rate, TenantId, ZoneName};
+use mailfleet_model::fleet::{GroupKey, GroupLimits, PoolName, Rate, TenantId, ZoneName};
 use mailfleet_probe::limits::Limits;
 use mailfleet_probe::{CourierRule, Identity, Rules};
 
@@ -52,15 +53,15 @@ pub(crate) struct Settings {
     /// The zone.
     pub(crate) zone: ZoneName,
     /// Legs at once in one worker.
-    pub(crate) slots: u32,
+    pub(crate) slots: NonZeroU32,
     /// Networks lifted from the target guard.
     pub(crate) allow: Vec<IpNet>,
     /// PEM files with authorities.
     pub(crate) roots: Vec<PathBuf>,
     /// What a mail server allows of which nothing else is said.
     pub(crate) default_limits: GroupLimits,
-    /// What single mail servers allow, by host name.
-    pub(crate) group_limits: Vec<(String, GroupLimits)>,
+    /// What single mail servers allow.
+    pub(crate) group_limits: Vec<(GroupKey, GroupLimits)>,
     /// What each tenant may use.
     pub(crate) quota: QuotaSettings,
     /// Source addresses of each pool; none lets the system choose.
@@ -108,8 +109,8 @@ pub(crate) struct TenantSettings {
     pub(crate) name: TenantId,
     /// The file with its token.
     pub(crate) token_file: PathBuf,
-    /// `reader`, `submitter` or `admin`.
-    pub(crate) role: String,
+    /// What it may do.
+    pub(crate) role: Role,
     /// The pool that its jobs leave from.
     pub(crate) pool: PoolName,
 }
@@ -140,7 +141,7 @@ impl Settings {
             key_file: from.path("vault.key_file").expect(KIND),
             shards: from.number("fleet.shards").and_then(NonZeroU16::new).expect(KIND),
             zone: from.text("worker.zone").and_then(|name| name.parse().ok()).expect(KIND),
-            slots: from.number("worker.slots").expect(KIND),
+            slots: from.number("worker.slots").and_then(NonZeroU32::new).expect(KIND),
             allow: from.networks("targets.allow"),
             roots: from.paths("trust.roots"),
             default_limits: limits(
@@ -293,13 +294,13 @@ impl Values<'_> {
                 Some(Value::Path(path)) => path.clone(),
                 _ => unreachable!("{KIND}"),
             },
-            role: column(row, "role"),
+            role: column(row, "role").parse().expect(KIND),
             pool: column(row, "pool").parse().expect(KIND),
         };
         self.rows("tenant").iter().map(tenant).collect()
     }
 
-    fn group_limits(&self) -> Vec<(String, GroupLimits)> {
+    fn group_limits(&self) -> Vec<(GroupKey, GroupLimits)> {
         let number = |row: &Row, name| match row.get(name) {
             Some(Value::Count(number)) => *number,
             _ => unreachable!("{KIND}"),
@@ -307,7 +308,7 @@ impl Values<'_> {
         let rows = self.rows("limits.group").iter();
         rows.map(|row| {
             let allowed = limits(number(row, "concurrency"), number(row, "logins_per_minute"));
-            (column(row, "match").to_ascii_lowercase(), allowed)
+            (GroupKey::new(column(row, "match")).expect(KIND), allowed)
         })
         .collect()
     }

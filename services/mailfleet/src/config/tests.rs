@@ -39,7 +39,7 @@ fn the_environment_wins_over_the_file() {
     let variables = [("MAILFLEET_GATEWAY__LISTEN", "[::1]:2"), ("MAILFLEET_STEPS__LOGIN", "1m 5s")];
     let settings = settings(toml, &variables);
     assert_eq!(settings.listen, "[::1]:2".parse().unwrap());
-    assert_eq!(settings.slots, 7);
+    assert_eq!(settings.slots.get(), 7);
     assert_eq!(settings.allow, ["10.0.0.0/8".parse().unwrap()]);
     assert_eq!(settings.limits.login.as_secs(), 65);
 }
@@ -53,7 +53,7 @@ fn lists_and_numbers_can_be_set_in_the_environment() {
     ];
     let settings = settings("", &variables);
     assert_eq!(settings.allow, ["127.0.0.0/8".parse().unwrap(), "::1/128".parse().unwrap()]);
-    assert_eq!(settings.slots, 3);
+    assert_eq!(settings.slots.get(), 3);
 }
 
 #[test]
@@ -152,7 +152,7 @@ pool = "tokyo"
 #[test]
 fn tenants_limits_and_pools_reach_the_settings() {
     let toml = "[limits]\nconcurrency = 3\nlogins_per_minute = 30\n[[limits.group]]\n\
-                match = \"IMAP.example.com\"\nconcurrency = 1\n[[egress.pool]]\n\
+                match = \"imap:google\"\nconcurrency = 1\n[[egress.pool]]\n\
                 name = \"default\"\n[[egress.pool]]\nname = \"tokyo\"\n\
                 addresses = [\"192.0.2.1\"]\n[[tenant]]\nname = \"crm\"\n\
                 token_file = \"crm.token\"\nrole = \"admin\"\npool = \"tokyo\"\n\
@@ -161,10 +161,10 @@ fn tenants_limits_and_pools_reach_the_settings() {
     assert_eq!(settings.default_limits.concurrency.get(), 3);
     assert_eq!(settings.default_limits.rate.map(|rate| rate.logins.get()), Some(30));
     let [(host, limits)] = settings.group_limits.as_slice() else { panic!("one group") };
-    assert_eq!((host.as_str(), limits.concurrency.get()), ("imap.example.com", 1));
+    assert_eq!((host.as_str(), limits.concurrency.get()), ("imap:google", 1));
     assert!(limits.rate.is_none() && settings.broker.is_some());
     let [tenant] = settings.tenants.as_slice() else { panic!("one tenant") };
-    assert_eq!((tenant.role.as_str(), tenant.pool.as_str()), ("admin", "tokyo"));
+    assert_eq!((tenant.role, tenant.pool.as_str()), (mailfleet_gateway::Role::Admin, "tokyo"));
     assert_eq!(settings.pools.values().map(Vec::len).sum::<usize>(), 1);
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use mailfleet_model::fleet::{PoolName, TenantId, ZoneName};
+use mailfleet_model::fleet::{GroupKey, PoolName, TenantId, ZoneName};
 
 use super::settings::{DEFAULT_POOL, Values, column};
 use super::{Configuration, Problem};
@@ -71,6 +71,7 @@ impl Checks<'_> {
         self.column("egress.pool", "name", |text| text.parse::<PoolName>().is_ok());
         self.column("tenant", "name", |text| text.parse::<TenantId>().is_ok());
         self.column("tenant", "pool", |text| text.parse::<PoolName>().is_ok());
+        self.column("limits.group", "match", |text| GroupKey::new(text).is_ok());
         self.unique("egress.pool", "name");
         self.unique("limits.group", "match");
     }

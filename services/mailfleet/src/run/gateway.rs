@@ -1,0 +1,53 @@
+//! `gateway`: one of the gateways of a fleet, behind RabbitMQ and beside others on one store.
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use mailfleet_gateway::{Gateway, Parts, Server};
+use tokio_util::sync::CancellationToken;
+
+use super::{Process, parts};
+use crate::admin;
+use crate::args::ServeArgs;
+use crate::exit::{Error, Exit};
+
+/// Runs until the first signal, then drains; a second signal ends the process.
+pub(crate) async fn gateway(args: &ServeArgs, verbose: u8) -> Result<Exit, Error> {
+    let process = Process::begin(args, verbose)?;
+    let settings = &process.settings;
+    let broker = parts::rabbit(settings)?;
+    let admin = admin::bind(settings.admin).await?;
+    let opened = parts::store(settings).await?;
+    let probe = parts::shared_probe(settings)?;
+    let id = parts::gateway_id();
+    let queue = broker.gateway(id.clone()).await.context("cannot use the broker (broker.url)")?;
+    let gateway = Parts {
+        id: id.clone(),
+        store: opened.store,
+        queue: Arc::new(queue),
+        ring: Arc::new(parts::public_ring(settings)?),
+        resolver: probe.resolver.clone(),
+        targets: probe.targets.clone(),
+        tenants: parts::tenants(settings)?,
+        rules: parts::rules(settings),
+    };
+    let running = Gateway::start(gateway, parts::gateway(settings));
+    let server = Server::bind(Arc::clone(running.gateway())).await;
+    let server = server.context("the gateway cannot start")?;
+    let admin_at = admin.local_addr().context("the admin port is gone")?;
+    let ready = {
+        let gateway = Arc::clone(running.gateway());
+        vec![admin::gateway(move || gateway.is_ready())]
+    };
+    let closing = CancellationToken::new();
+    let admin = tokio::spawn(admin::serve(admin, ready, closing.clone()));
+    let what = format!("mailfleet gateway {id} listens on");
+    process.announce(&what, &[("listen", server.local_addr()), ("admin", admin_at)])?;
+    let served = server.serve(process.shutdown.clone().cancelled_owned()).await;
+    running.stop().await;
+    closing.cancel();
+    admin.await.context("the admin port ended early")?.context("the admin port failed")?;
+    process.end().await?;
+    served.context("the gateway failed")?;
+    Ok(Exit::Good)
+}
