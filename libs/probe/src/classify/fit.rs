@@ -7,16 +7,17 @@
 use std::time::Duration;
 
 use FaultCode as C;
-use mailfleet_model::Confidence::{Certain, Likely};
+use mailfleet_model::Confidence::{Ambiguous, Certain, Likely};
 use mailfleet_model::{Actor, FactKind, Fault, FaultCode, Protocol, Retry};
 
+use super::codes::LOGIN_ALTERNATIVES;
 use super::fold::Folded;
 use super::{Finding, Refusal, ReplyPhase as At, Status, wait};
 use crate::reply::{Banner, banner};
 
 /// What shows without reading words: another protocol's first line, PREAUTH, an error
 /// challenge about a token.
-pub(super) fn by_shape(refusal: &Refusal<'_>, words: &Folded) -> Option<Finding> {
+pub(super) fn by_shape(refusal: &Refusal<'_>) -> Option<Finding> {
     let certain = |code| Finding { code, confidence: Certain, alternatives: &[] };
     if refusal.status == Status::Preauth {
         return Some(certain(C::PreauthRefused));
@@ -28,7 +29,7 @@ pub(super) fn by_shape(refusal: &Refusal<'_>, words: &Folded) -> Option<Finding>
         });
     }
     if refusal.phase == At::Auth && (refusal.challenge.is_some() || is_challenge(refusal)) {
-        return Some(by_challenge(refusal.challenge.unwrap_or(words.as_str())));
+        return Some(by_challenge(refusal.challenge.unwrap_or(refusal.text)));
     }
     None
 }
@@ -80,6 +81,31 @@ const TOKEN: Finding = Finding {
         C::AuthPolicyBlocked,
     ],
 };
+
+/// Believes a cause less that only the server's advice names. At the login it counts if
+/// it is something that the user can do about the refusal, and even then it is one of the
+/// usual suspects, no more: `make sure that your account is not suspended` says nothing.
+pub(super) fn advised(refusal: &Refusal<'_>, finding: Finding) -> Option<Finding> {
+    const CAN_BE_DONE: [C; 8] = [
+        C::AuthAppPasswordRequired,
+        C::AuthWebLoginRequired,
+        C::AuthUsernameFormat,
+        C::AuthInvalidCredentials,
+        C::AuthBasicDisabled,
+        C::AuthNeedsTls,
+        C::ProtocolDisabledForMailbox,
+        C::SmtpAuthDisabled,
+    ];
+    if refusal.phase != At::Auth {
+        return Some(Finding { confidence: finding.confidence.min(Likely), ..finding });
+    }
+    let alternatives = match finding.alternatives {
+        [] => LOGIN_ALTERNATIVES,
+        named => named,
+    };
+    let is_hint = CAN_BE_DONE.contains(&finding.code);
+    is_hint.then_some(Finding { confidence: Ambiguous, alternatives, ..finding })
+}
 
 /// Translates a finding into the vocabulary of the moment.
 pub(super) fn to_moment(refusal: &Refusal<'_>, finding: Finding) -> Finding {

@@ -10,6 +10,7 @@
 //! Never does I/O, never redacts (callers do, before they ask) and never panics,
 //! whatever the text.
 
+mod clauses;
 mod codes;
 mod fit;
 mod fold;
@@ -195,6 +196,8 @@ struct Finding {
 struct Read {
     /// The words, folded for comparison.
     words: fold::Folded,
+    /// The same, with what is stated told from what is advised.
+    clauses: clauses::Clauses,
     bracketed: Option<String>,
     enhanced: Option<EnhancedCode>,
 }
@@ -221,13 +224,22 @@ pub fn classify(refusal: &Refusal<'_>) -> Fault {
 
 /// Walks down the order of evidence until something is known.
 fn find(refusal: &Refusal<'_>, read: &Read) -> Finding {
-    let finding = fit::by_shape(refusal, &read.words)
-        .or_else(|| table::look_up(refusal, &read.words).map(table::Row::finding))
+    let finding = fit::by_shape(refusal)
+        .or_else(|| by_words(refusal, &read.clauses))
         .or_else(|| codes::bracketed(refusal, read.bracketed.as_deref()))
         .or_else(|| codes::enhanced(refusal, read.enhanced))
         .or_else(|| codes::basic(refusal))
         .unwrap_or_else(|| codes::first_digit(refusal));
     fit::to_moment(refusal, finding)
+}
+
+/// Asks the table about what is stated, then about all that is told. A cause that only
+/// the advice names is a guess of the server's.
+fn by_words(refusal: &Refusal<'_>, clauses: &clauses::Clauses) -> Option<Finding> {
+    let look_up = |words| table::look_up(refusal, words).map(table::Row::finding);
+    let Some(stated) = &clauses.stated else { return look_up(&clauses.told) };
+    look_up(stated)
+        .or_else(|| look_up(&clauses.told).and_then(|found| fit::advised(refusal, found)))
 }
 
 fn read(refusal: &Refusal<'_>, text: &str) -> Read {
@@ -245,7 +257,8 @@ fn read(refusal: &Refusal<'_>, text: &str) -> Read {
             fold::Folded::new(&reply::clean(codes::words_alone(text)))
         }
     };
-    Read { words, bracketed, enhanced }
+    let clauses = clauses::tell_apart(&words);
+    Read { words, clauses, bracketed, enhanced }
 }
 
 /// The leading part of a text that is looked at.

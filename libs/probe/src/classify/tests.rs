@@ -15,6 +15,11 @@ const CORPUS: &str = include_str!("../../testdata/replies/responses.jsonl");
 /// Replies composed after the wording of further servers, to keep the table general.
 const COMPOSED: &str = include_str!("../../testdata/replies/composed.jsonl");
 
+/// Replies that others published: error lists of providers, issue trackers, sources of
+/// servers and of tools that read bounces. The moment of the dialogue is often not told
+/// there, and is then the one at which such a reply is usual.
+const SEEN: &str = include_str!("../../testdata/replies/seen.jsonl");
+
 struct Labelled {
     id: String,
     protocol: Protocol,
@@ -116,6 +121,11 @@ fn check_share(corpus: &str, at_least: f64) {
 #[test]
 fn labelled_replies_of_real_servers_get_a_right_code() {
     check_share(CORPUS, 0.97);
+}
+
+#[test]
+fn published_replies_get_a_right_code() {
+    check_share(SEEN, 0.97);
 }
 
 #[test]
@@ -225,6 +235,52 @@ fn another_protocol_is_recognised_by_its_shape() {
     check(Protocol::Smtp, "HTTP/1.1 400 Bad Request", FaultCode::WrongProtocol, Some("HTTP"));
     check(Protocol::Imap, "\u{15}\u{3}\u{1}", FaultCode::TlsModeMismatchImplicit, None);
     check(Protocol::Imap, "gibberish", FaultCode::ProtocolError, None);
+}
+
+#[test]
+fn a_bare_refusal_stays_open() {
+    #[track_caller]
+    fn check(protocol: Protocol, status: Status, text: &str) {
+        let mut refusal = Refusal::new(protocol, ReplyPhase::Auth, status, text);
+        refusal.mechanism = Some("PLAIN");
+        let fault = classify(&refusal);
+        assert_eq!(fault.code, FaultCode::AuthRejectedUnspecified, "{text}");
+        assert_eq!(fault.confidence, Confidence::Ambiguous, "{text}");
+        assert!(fault.alternatives.contains(&FaultCode::AuthInvalidCredentials), "{text}");
+    }
+    for text in [
+        "LOGIN failed.",
+        "AUTHENTICATE failed.",
+        "Login failed",
+        "Authentication rejected",
+        "access denied",
+        "Anmeldung fehlgeschlagen",
+        "ログインに失敗しました",
+        "登录失败",
+        "Ошибка авторизации",
+        "Échec de l'authentification",
+        "Login failed. Connection from 192.0.2.1 logged.",
+        "Login failed. Please make sure that your account is not locked.",
+        "Login failed. Your account will be locked after five attempts.",
+        "Login failed. See https://help.example.com/blocked-account",
+    ] {
+        check(Protocol::Imap, Status::No, text);
+        check(Protocol::Pop3, Status::Err, text);
+    }
+}
+
+#[test]
+fn what_is_only_advised_is_a_guess() {
+    let judged = |text| classify(&Refusal::new(Protocol::Imap, ReplyPhase::Auth, Status::No, text));
+    let told = judged("This account needs an app password.");
+    assert_eq!(told.code, FaultCode::AuthAppPasswordRequired);
+    assert_ne!(told.confidence, Confidence::Ambiguous);
+    let advised = judged("Login failed. If you use two-step verification, use an app password.");
+    assert_eq!(advised.code, FaultCode::AuthAppPasswordRequired);
+    assert_eq!(advised.confidence, Confidence::Ambiguous);
+    assert!(advised.alternatives.contains(&FaultCode::AuthInvalidCredentials));
+    let warned = judged("Wrong password. Your mailbox will be locked after three attempts.");
+    assert_eq!(warned.code, FaultCode::AuthInvalidCredentials);
 }
 
 #[test]

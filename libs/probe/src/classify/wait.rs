@@ -55,8 +55,7 @@ const UNITS: &[(&str, u64)] = &[
     ("hora", 3_600_000),
     ("час", 3_600_000),
     ("小时", 3_600_000),
-    ("小時", 3_600_000),
-    ("時間", 3_600_000),
+    ("时间", 3_600_000),
     ("day", 86_400_000),
 ];
 
@@ -69,7 +68,7 @@ pub(super) fn named_wait(words: &Folded) -> Option<Duration> {
         if let Some(number) = number {
             let unit = if glued.is_empty() { words.peek().copied().unwrap_or("") } else { glued };
             // Chinese and Japanese write number and unit in one word, without an introduction.
-            let is_cjk = unit.starts_with(['分', '秒', '小', '時']);
+            let is_cjk = unit.starts_with(['分', '秒', '小', '时']);
             let is_wait = is_cjk || INTRODUCTIONS.contains(&before);
             if let Some(wait) = in_unit(number, unit).filter(|_| is_wait) {
                 return Some(wait.min(LONGEST));

@@ -8,7 +8,8 @@
 //!
 //! Every row carries a source and a sample; a test holds that the sample is decided by
 //! that very row, so that no row is dead. Words are written in their plain form: the
-//! comparison ignores case, accents and width (`fold`).
+//! comparison ignores case, accents and width (`fold`). `{name}` in a list stands for a
+//! concept in all its languages (`words`).
 
 mod access;
 mod account;
@@ -18,6 +19,7 @@ mod network;
 mod password;
 mod secure;
 mod submission;
+mod words;
 
 use std::sync::LazyLock;
 
@@ -170,8 +172,8 @@ static TABLE: LazyLock<Vec<Compiled>> = LazyLock::new(|| {
     rows()
         .map(|row| Compiled {
             row,
-            words: row.words.iter().map(|group| AnyOf::compile(group)).collect(),
-            unless: AnyOf::compile(row.unless),
+            words: row.words.iter().map(|group| AnyOf::compile(&words::expand(group))).collect(),
+            unless: AnyOf::compile(&words::expand(row.unless)),
         })
         .collect()
 });

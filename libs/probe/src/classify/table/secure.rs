@@ -17,7 +17,7 @@ pub(super) const ROWS: &[Row] = &[
     )
     .likely(&[C::TlsModeMismatchImplicit])
     .seen("Haraka connection.js; Exim smtp_in.c", "501 SSL attempted over a non-SSL socket"),
-    row(M::ANY, &["<tls 1.|<tls1.|<tlsv1|<ssl 3|<sslv3|older tls|old tls|tls version", "not supported|unsupported|no longer|deprecated|upgrade|too old|obsolete|at least|or newer|or higher|or later|veraltet|nicht mehr"], C::TlsVersionUnsupported)
+    row(M::ANY, &["<tls 1.|<tls1.|<tlsv1|<ssl 3|<sslv3|older tls|old tls|tls version", "not supported|unsupported|no longer|deprecated|upgrade|too old|obsolete|at least|or newer|or higher|or greater|or above|or later|veraltet|nicht mehr"], C::TlsVersionUnsupported)
         .seen("Exchange Online", "421 4.7.66 TLS 1.0 and 1.1 are not supported. Please upgrade/update your client to support TLS 1.2."),
     row(
         M::ANY,
@@ -40,7 +40,7 @@ pub(super) const ROWS: &[Row] = &[
         .seen("ditesh/node-poplib#23", "PASS BAD Unknown command g67mb393707070wme"),
     row(
         M::ANY,
-        &["starttls|stls|<tls>|ssl", "is required|required first|<required|must issue|must be issued|must use|must first|<first>|need to use|is needed|is mandatory|you must|please use|please enable|use starttls|is obligatory|requires|erforderlich|notwendig|zuerst|obligatoire|requis|obligatori|requerid|necessari|требуется|необходим|必要|必须|需要|使用してください"],
+        &["starttls|stls|<tls>|ssl", "is required|required first|<required|must issue|must be issued|must use|must first|<first>|need to use|is needed|is mandatory|you must|please use|please enable|use starttls|is obligatory|requires|erforderlich|notwendig|zuerst|obligatoire|requis|obligatori|requerid|necessari|требуется|необходим|必要|必须|需要|使用してください|ご利用ください|でご利用|利用して"],
         C::AuthNeedsTls,
     )
     .unless("certificate|client cert|not available|unavailable|too many|too weak|version|smtp authentication|smtp auth|relay")
@@ -54,7 +54,7 @@ pub(super) const ROWS: &[Row] = &[
     .seen("RFC 4954 §6; Postfix smtpd_sasl_proto.c; Cyrus", "504 5.5.4 Encryption required for requested authentication mechanism"),
     row(
         M::ANY,
-        &["plaintext|plain text|plain-text|cleartext|clear text|clear-text|klartext|en clair|texto plano|открытым текстом|明文|平文|without ssl|without tls|without encryption|without a secure|insecure connection|insecure channel|non-secure|nonsecure|non secure|unsecure|unencrypted|not encrypted|not secure|unverschlusselt|sans chiffrement|sin cifrar|без шифрования|незащищенн|未加密|暗号化されていない", "disallow|not allow|not permitted|disabled|refus|denied|forbid|prohibit|reject|not accept|not supported|cannot|can't|not available|blocked|nicht erlaubt|nicht zulassig|nicht moglich|nicht gestattet|interdit|non autorise|no permitid|no se permite|запрещ|не разреш|不允许|禁止|できません|許可されていません"],
+        &["plaintext|plain text|plain-text|cleartext|clear text|clear-text|klartext|en clair|texto plano|открытым текстом|明文|平文|without ssl|without tls|without encryption|without a secure|insecure connection|insecure channel|non-secure|nonsecure|non secure|unsecure|unencrypted|not encrypted|not secure|unverschlusselt|sans chiffrement|sin cifrar|без шифрования|незащищенн|未加密|暗号化されていない", "disallow|not allow|not permitted|disabled|refus|denied|forbid|prohibit|reject|not accept|not supported|cannot|can't|not available|blocked|nicht erlaubt|nicht zulassig|nicht moglich|nicht gestattet|interdit|non autorise|no permitid|no se permite|запрещ|не разреш|{refused}|{unsupported}"],
         C::AuthNeedsTls,
     )
     .seen("Dovecot client-common-auth.c; Courier imapd.C; Yandex", "[AUTH] Plaintext authentication disallowed on non-secure (SSL/TLS) connections."),
