@@ -1,0 +1,8 @@
+//! Every database, held against one conformance suite.
+#![expect(clippy::unwrap_used, reason = "test code: a failure here is the failure of the test")]
+
+mod conformance;
+mod decisions;
+mod postgres;
+mod samples;
+mod sqlite;
