@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use mailfleet_api::v1;
-use mailfleet_api::v1::validate_response::Event;
+use mailfleet_api::v1::report::Verdict;
 use mailfleet_mailsim::{Fault, Running, Server, Step};
 
-use crate::world::{World, config, mail, next, pop3_request, seen};
+use crate::calls::{accepted, mail, pop3_request, report, seen};
+use crate::world::{World, config};
 
 /// The server's pause before it answers STAT: longer than a caller needs to leave, shorter
 /// than the time that a leg takes for its goodbye.
@@ -21,7 +22,7 @@ async fn call_and_leave(world: &World, server: &Running, cancel_on_disconnect: b
     let asked = v1::ValidateRequest { cancel_on_disconnect, ..pop3_request(server) };
     let response = world.client().await.validate(asked).await.expect("accepted");
     let mut stream = response.into_inner();
-    assert!(matches!(next(&mut stream).await, Event::Accepted(_)));
+    accepted(&mut stream).await;
     seen(server, "STAT").await;
 }
 
@@ -43,4 +44,17 @@ async fn otherwise_the_validation_runs_to_its_end() {
     seen(&server, "QUIT").await;
     let commands = server.recorder().commands();
     assert!(commands.contains(&"UIDL".to_owned()), "it stopped: {commands:?}");
+}
+
+#[tokio::test]
+async fn a_caller_that_leaves_takes_the_job_from_nobody_else() {
+    let server = slow().await;
+    let world = World::start(config()).await;
+    let asked = v1::ValidateRequest { cancel_on_disconnect: true, ..pop3_request(&server) };
+    let mut client = world.client().await;
+    let mut first = client.validate(asked).await.expect("accepted").into_inner();
+    let mut second = client.validate(pop3_request(&server)).await.expect("joins").into_inner();
+    assert_eq!(accepted(&mut first).await.job_id, accepted(&mut second).await.job_id);
+    drop(first);
+    assert_eq!(report(second).await.verdict(), Verdict::Healthy);
 }

@@ -1,9 +1,12 @@
-//! The gateway as its callers see it: a real client, a real socket, simulated mail servers.
+//! The gateway as its callers see it: a real client, a real socket, a store in memory, a
+//! broker in this process, a real worker, and simulated mail servers.
 
+mod calls;
 mod disconnect;
 mod drain;
 mod load;
 mod secrets;
+mod store;
 mod stream;
 mod surface;
 mod world;

@@ -1,5 +1,5 @@
 //! A password goes into the gateway and never comes out: not in a log at any level, not in
-//! a status, not in a message to the caller.
+//! a status, not in a message to the caller, not in the store's files.
 
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,7 +8,8 @@ use mailfleet_api::v1;
 use mailfleet_mailsim::{Fault, Server, Step};
 use tracing_subscriber::util::SubscriberInitExt;
 
-use crate::world::{PASSWORD, World, config, mail, pop3_request};
+use crate::calls::{PASSWORD, mail, pop3_request};
+use crate::world::{Ground, config, everybody};
 
 /// A log in memory.
 #[derive(Clone, Default)]
@@ -41,8 +42,11 @@ async fn a_password_never_comes_out() {
         .with_writer(move || writer.clone())
         .finish()
         .set_default();
+    let folder = tempfile::tempdir().expect("a folder");
     let server = mail(Server::pop3().at(Step::Login, Fault::EchoPassword)).await;
-    let world = World::start(config()).await;
+    let ground = Ground::at(folder.path().join("jobs.db"), config()).await;
+    let _worker = ground.worker();
+    let world = ground.gateway(everybody()).await;
     let mut client = world.client().await;
 
     let asked = pop3_request(&server);
@@ -66,4 +70,13 @@ async fn a_password_never_comes_out() {
     for line in log.lines() {
         assert!(!line.contains(PASSWORD), "{line}");
     }
+    let mut bytes = 0;
+    for entry in std::fs::read_dir(folder.path()).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        let kept = std::fs::read(&path).expect("a file");
+        let is_there = kept.windows(PASSWORD.len()).any(|part| part == PASSWORD.as_bytes());
+        assert!(!is_there, "the password is in {}", path.display());
+        bytes += kept.len();
+    }
+    assert!(bytes > 0, "the store was written to");
 }

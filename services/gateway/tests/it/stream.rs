@@ -9,7 +9,8 @@ use mailfleet_mailsim::{Fault, Server, Step};
 use tonic::{Code, Request};
 use tonic_types::StatusExt;
 
-use crate::world::{World, both_request, config, mail, next, pop3_request, report, request};
+use crate::calls::{both_request, mail, next, pop3_request, report, request};
+use crate::world::{World, config};
 
 const PARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 

@@ -2,6 +2,7 @@
 
 use futures::StreamExt;
 use mailfleet_gateway::{Config, Error, Server};
+use tokio::time::timeout;
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
@@ -10,7 +11,7 @@ use tonic_reflection::pb::v1::server_reflection_client::ServerReflectionClient;
 use tonic_reflection::pb::v1::server_reflection_request::MessageRequest;
 use tonic_reflection::pb::v1::server_reflection_response::MessageResponse;
 
-use crate::world::{World, config, validator};
+use crate::world::{Ground, PATIENCE, World, config, everybody};
 
 #[tokio::test]
 async fn reflection_lists_the_services() {
@@ -33,6 +34,8 @@ async fn reflection_lists_the_services() {
         [
             "grpc.health.v1.Health",
             "grpc.reflection.v1.ServerReflection",
+            "mailfleet.v1.FleetService",
+            "mailfleet.v1.JobService",
             "mailfleet.v1.ValidationService"
         ]
     );
@@ -42,10 +45,15 @@ async fn reflection_lists_the_services() {
 async fn health_is_known_for_the_whole_and_for_the_service() {
     let world = World::start(config()).await;
     let mut health = HealthClient::new(world.channel().await);
-    for service in ["", "mailfleet.v1.ValidationService"] {
+    for service in ["", "mailfleet.v1.ValidationService", "mailfleet.v1.JobService"] {
         let asked = HealthCheckRequest { service: service.to_owned() };
-        let answer = health.check(asked).await.expect("it is known").into_inner();
-        assert_eq!(answer.status(), ServingStatus::Serving, "{service:?}");
+        let mut watch = health.watch(asked).await.expect("it is known").into_inner();
+        loop {
+            let status = timeout(PATIENCE, watch.message()).await.expect("in time");
+            if status.expect("no error").expect("a status").status() == ServingStatus::Serving {
+                break;
+            }
+        }
     }
 }
 
@@ -53,7 +61,10 @@ async fn health_is_known_for_the_whole_and_for_the_service() {
 async fn without_tenants_only_loopback_is_listened_on() {
     for listen in ["0.0.0.0:0", "[::]:0", "192.0.2.1:7443"] {
         let config = Config { listen: listen.parse().expect("an address"), ..config() };
-        let error = Server::bind(config, validator()).await.expect_err("refused");
+        let ground = Ground::new(config).await;
+        let running = ground.loops(everybody());
+        let bound = Server::bind(std::sync::Arc::clone(running.gateway())).await;
+        let error = bound.expect_err("refused");
         assert!(matches!(error, Error::NotLoopback { .. }), "{listen}: {error}");
         assert!(error.to_string().contains("[[tenant]]"), "{error}");
     }

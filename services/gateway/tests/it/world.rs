@@ -1,49 +1,59 @@
-//! A gateway on a free port, and what a caller needs to talk to it.
+//! A fleet in one process, and what a caller needs to talk to it.
+//!
+//! The ground is what all gateways and workers share: store, broker, keys. A world is one
+//! gateway on it, with a worker beside it unless a test wants none.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::num::NonZeroU32;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use mailfleet_api::v1;
-use mailfleet_api::v1::validate_response::Event;
-use mailfleet_api::v1::validation_service_client::ValidationServiceClient;
-use mailfleet_gateway::{Config, Error, Server, Validator};
-use mailfleet_mailsim::{Authority, Running, Server as MailServer};
+use mailfleet_broker::{InProcess, InProcessGateway, Topology};
+use mailfleet_engine::Rules;
+use mailfleet_gateway::{
+    Access, Config, Error, Gateway, Parts, Role, Running, Server, TenantQuota, Tenants,
+};
+use mailfleet_mailsim::Authority;
+use mailfleet_model::Secret;
 use mailfleet_probe::limits::Limits;
 use mailfleet_probe::resolve::Resolver;
 use mailfleet_probe::target::TargetPolicy;
 use mailfleet_probe::tls::Trust;
-use mailfleet_probe::{CourierRule, Identity, Probe, Rules};
+use mailfleet_probe::{CourierRule, Identity, Probe, Rules as ProbeRules};
+use mailfleet_vault::{KeyRing, PublicRing};
+use mailfleet_worker::{Config as WorkerConfig, Pool, Pools, Runner, Worker};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
-use tonic::Streaming;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 use tonic::transport::Channel;
+use uuid::Uuid;
 
-pub(crate) const ADDRESS: &str = "user@example.test";
-pub(crate) const PASSWORD: &str = "pw-CANARY-7731";
-/// Longest wait for anything that must happen.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+use crate::store::TestStore;
 
-pub(crate) type Client = ValidationServiceClient<Channel>;
+pub(crate) type TestGateway = Gateway<TestStore, InProcessGateway>;
+
+/// What gateways and workers share.
+pub(crate) struct Ground {
+    pub(crate) store: Arc<TestStore>,
+    hub: InProcess,
+    keys: Arc<KeyRing>,
+    config: Config,
+}
+
+/// A running worker; it dies with its handle.
+pub(crate) struct RunningWorker {
+    shutdown: CancellationToken,
+    task: AbortOnDropHandle<()>,
+}
 
 /// A running gateway.
 pub(crate) struct World {
     pub(crate) address: SocketAddr,
+    pub(crate) ground: Arc<Ground>,
     stop: oneshot::Sender<()>,
     serving: JoinHandle<Result<(), Error>>,
-}
-
-pub(crate) fn validator() -> Validator {
-    let authority = Authority::shared().expect("an authority");
-    let probe = Probe {
-        resolver: Resolver::fixed([("localhost".to_owned(), vec![Ipv4Addr::LOCALHOST.into()])]),
-        targets: TargetPolicy::with_exceptions(vec!["127.0.0.0/8".parse().expect("a range")]),
-        trust: Trust::only([authority.root_der()]).expect("a root"),
-        limits: Limits::default(),
-        identity: Identity::default(),
-        rules: Rules { courier: CourierRule::Refuse },
-    };
-    Validator::new(Arc::new(probe), Vec::new())
+    _worker: Option<RunningWorker>,
 }
 
 /// The default settings on a free port.
@@ -52,15 +62,150 @@ pub(crate) fn config() -> Config {
     Config { listen, ..Config::default() }
 }
 
-impl World {
-    pub(crate) async fn start(config: Config) -> Self {
-        let server = Server::bind(config, validator()).await.expect("a free port");
+/// The same for mail servers with one connection at a time.
+pub(crate) fn narrow() -> Config {
+    let mut config = config();
+    config.limits.concurrency = NonZeroU32::MIN;
+    config
+}
+
+/// Everybody is the local tenant.
+pub(crate) fn everybody() -> Tenants {
+    Tenants::local(TenantQuota::default())
+}
+
+pub(crate) const CRM: &str = "crm-token-0123456789";
+pub(crate) const CRM_READS: &str = "crm-reader-0123456789";
+pub(crate) const ERP: &str = "erp-token-0123456789";
+pub(crate) const OPERATOR: &str = "operator-token-0123456789";
+
+/// Two tenants with tokens, and an operator.
+pub(crate) fn tenants() -> Tenants {
+    let access = |tenant: &str, token: &str, role| Access {
+        tenant: tenant.parse().expect("a name"),
+        token: Secret::new(token.into()),
+        role,
+        pool: "default".parse().expect("a name"),
+        quota: TenantQuota::default(),
+    };
+    let all = vec![
+        access("crm", CRM, Role::Submitter),
+        access("crm", CRM_READS, Role::Reader),
+        access("erp", ERP, Role::Submitter),
+        access("ops", OPERATOR, Role::Admin),
+    ];
+    Tenants::new(all).expect("good tokens")
+}
+
+fn resolver() -> Resolver {
+    Resolver::fixed([("localhost".to_owned(), vec![Ipv4Addr::LOCALHOST.into()])])
+}
+
+fn targets() -> TargetPolicy {
+    TargetPolicy::with_exceptions(vec!["127.0.0.0/8".parse().expect("a range")])
+}
+
+fn probe() -> Probe {
+    let authority = Authority::shared().expect("an authority");
+    Probe {
+        resolver: resolver(),
+        targets: targets(),
+        trust: Trust::only([authority.root_der()]).expect("a root"),
+        limits: Limits::default(),
+        identity: Identity::default(),
+        rules: ProbeRules { courier: CourierRule::Refuse },
+    }
+}
+
+fn unique(what: &str) -> String {
+    format!("{what}-{}", Uuid::new_v4().simple())
+}
+
+impl Ground {
+    pub(crate) async fn new(config: Config) -> Arc<Self> {
+        Self::at(":memory:", config).await
+    }
+
+    /// With the database in a file.
+    pub(crate) async fn at(path: impl AsRef<std::path::Path>, config: Config) -> Arc<Self> {
+        Arc::new(Self {
+            store: Arc::new(TestStore::open(path, &config).await),
+            hub: InProcess::new(&Topology::new(vec![config.zone.clone()])),
+            keys: Arc::new(KeyRing::generate(SystemTime::now())),
+            config,
+        })
+    }
+
+    /// Starts a worker that owns every shard.
+    pub(crate) fn worker(&self) -> RunningWorker {
+        let id: mailfleet_model::fleet::WorkerId = unique("w").parse().expect("a name");
+        let zone = self.config.zone.clone();
+        let config = WorkerConfig { alone: true, ..WorkerConfig::new(id.clone(), zone) };
+        let name = "default".parse().expect("a name");
+        let pools = Pools::new([Pool { name, addresses: Vec::new(), per_address: None }]);
+        let runner = Runner::new(Arc::new(probe()), Arc::clone(&self.keys), pools);
+        let worker = Worker::new(config, self.hub.worker(id), runner);
+        let shutdown = CancellationToken::new();
+        let stopped = shutdown.clone();
+        let task = tokio::spawn(async move {
+            worker.run(stopped).await.expect("the host has every address");
+        });
+        RunningWorker { shutdown, task: AbortOnDropHandle::new(task) }
+    }
+
+    /// Starts a gateway's loops, with nothing in front.
+    pub(crate) fn loops(&self, tenants: Tenants) -> Running<TestStore, InProcessGateway> {
+        let id: mailfleet_model::fleet::GatewayId = unique("g").parse().expect("a name");
+        let public = PublicRing::parse(&self.keys.public().to_text()).expect("our own text");
+        let parts = Parts {
+            id: id.clone(),
+            store: Arc::clone(&self.store),
+            queue: Arc::new(self.hub.gateway(id)),
+            ring: Arc::new(public),
+            resolver: resolver(),
+            targets: targets(),
+            tenants,
+            rules: Rules::default(),
+        };
+        Gateway::start(parts, self.config.clone())
+    }
+
+    /// Starts a gateway.
+    pub(crate) async fn gateway(self: &Arc<Self>, tenants: Tenants) -> World {
+        let running = self.loops(tenants);
+        let server = Server::bind(Arc::clone(running.gateway())).await.expect("a free port");
         let address = server.local_addr();
         let (stop, stopped) = oneshot::channel();
         let shutdown = async {
             let _ = stopped.await;
         };
-        Self { address, stop, serving: tokio::spawn(server.serve(shutdown)) }
+        let serving = tokio::spawn(async move {
+            let served = server.serve(shutdown).await;
+            running.stop().await;
+            served
+        });
+        World { address, ground: Arc::clone(self), stop, serving, _worker: None }
+    }
+}
+
+impl RunningWorker {
+    /// Asks the worker to end, and waits for it.
+    pub(crate) async fn drained(self) {
+        self.shutdown.cancel();
+        self.task.await.expect("no panic");
+    }
+}
+
+impl World {
+    /// A gateway and a worker on ground of their own.
+    pub(crate) async fn start(config: Config) -> Self {
+        Self::with(config, everybody()).await
+    }
+
+    pub(crate) async fn with(config: Config, tenants: Tenants) -> Self {
+        let ground = Ground::new(config).await;
+        let worker = ground.worker();
+        Self { _worker: Some(worker), ..ground.gateway(tenants).await }
     }
 
     pub(crate) async fn channel(&self) -> Channel {
@@ -68,86 +213,17 @@ impl World {
         endpoint.expect("an address").connect().await.expect("it listens")
     }
 
-    pub(crate) async fn client(&self) -> Client {
-        ValidationServiceClient::new(self.channel().await)
-    }
-
-    /// Asks the gateway to end.
+    /// Asks the gateway to end. A worker that came with it goes on until the end.
     pub(crate) fn stop(self) -> JoinHandle<Result<(), Error>> {
-        let _ = self.stop.send(());
-        self.serving
+        let Self { stop, serving, _worker: worker, .. } = self;
+        let _ = stop.send(());
+        tokio::spawn(async move {
+            let served = serving.await.expect("no panic");
+            drop(worker);
+            served
+        })
     }
 }
 
-/// Starts a mail server that knows the mailbox.
-pub(crate) async fn mail(server: MailServer) -> Running {
-    server.mailbox(ADDRESS, PASSWORD).start().await.expect("a free port")
-}
-
-fn settings(server: &Running, protocol: v1::endpoint::Protocol) -> v1::LegSettings {
-    let endpoint = v1::Endpoint {
-        protocol: protocol.into(),
-        host: "localhost".to_owned(),
-        port: server.port().into(),
-        security: v1::endpoint::Security::Tls.into(),
-    };
-    v1::LegSettings { endpoint: Some(endpoint), login: None }
-}
-
-/// A request without legs.
-pub(crate) fn request() -> v1::ValidateRequest {
-    let password = v1::login::Credential::Password(PASSWORD.as_bytes().to_vec());
-    v1::ValidateRequest {
-        address: ADDRESS.to_owned(),
-        login: Some(v1::Login { username: String::new(), credential: Some(password) }),
-        ..v1::ValidateRequest::default()
-    }
-}
-
-/// A request to look into a POP3 mailbox.
-pub(crate) fn pop3_request(server: &Running) -> v1::ValidateRequest {
-    v1::ValidateRequest {
-        incoming: vec![settings(server, v1::endpoint::Protocol::Pop3)],
-        ..request()
-    }
-}
-
-/// A request to look into a POP3 mailbox and to try the envelope by SMTP.
-pub(crate) fn both_request(incoming: &Running, outgoing: &Running) -> v1::ValidateRequest {
-    v1::ValidateRequest {
-        outgoing: Some(settings(outgoing, v1::endpoint::Protocol::Smtp)),
-        ..pop3_request(incoming)
-    }
-}
-
-/// The next message of the stream.
-pub(crate) async fn next(stream: &mut Streaming<v1::ValidateResponse>) -> Event {
-    let message = tokio::time::timeout(PATIENCE, stream.message()).await.expect("in time");
-    message.expect("no error").expect("not the end").event.expect("every message has an event")
-}
-
-/// Reads the stream to its end; gives the last event.
-pub(crate) async fn last(mut stream: Streaming<v1::ValidateResponse>) -> Event {
-    let mut last = None;
-    while let Some(message) =
-        tokio::time::timeout(PATIENCE, stream.message()).await.expect("in time").expect("no error")
-    {
-        last = message.event;
-    }
-    last.expect("at least one message")
-}
-
-/// The report at the end of the stream.
-pub(crate) async fn report(stream: Streaming<v1::ValidateResponse>) -> v1::Report {
-    match last(stream).await {
-        Event::Report(report) => report,
-        other @ (Event::Accepted(_) | Event::Step(_)) => panic!("ended with {other:?}"),
-    }
-}
-
-/// Waits until the server has seen a command.
-pub(crate) async fn seen(server: &Running, command: &str) {
-    let has = |r: &mailfleet_mailsim::Recorder| r.commands().iter().any(|c| c == command);
-    let is_seen = server.recorder().wait_until(PATIENCE, has).await;
-    assert!(is_seen, "no {command} in {:?}", server.recorder().commands());
-}
+/// Longest wait for anything that must happen.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);

@@ -1,0 +1,176 @@
+//! A store that can be taken away: SQLite in memory, with a switch in front.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use mailfleet_gateway::Config;
+use mailfleet_model::JobId;
+use mailfleet_model::fleet::{
+    Admission, BatchCounts, BatchId, Dispatch, Erased, GroupId, GroupLimits, GroupSettings,
+    GroupView, JobChange, JobDraft, JobFilter, JobPage, JobState, JobView, LegId, LegRecord,
+    Release, ShardIndex, Store, StoreError, SubmitView, Submitted, TenantId, Timestamp, Usage,
+    ZoneName,
+};
+use mailfleet_store::{Config as StoreConfig, Defaults, SqliteStore};
+
+/// The store of a test.
+#[derive(Debug)]
+pub(crate) struct TestStore {
+    inner: SqliteStore,
+    away: AtomicBool,
+}
+
+impl TestStore {
+    pub(crate) async fn open(path: impl AsRef<std::path::Path>, config: &Config) -> Self {
+        let defaults = Defaults::all(config.limits);
+        let inner = SqliteStore::open(path, StoreConfig::new(defaults)).await.expect("it opens");
+        Self { inner, away: AtomicBool::new(false) }
+    }
+
+    /// Takes the store away, or brings it back.
+    pub(crate) fn set_away(&self, away: bool) {
+        self.away.store(away, Ordering::SeqCst);
+    }
+
+    fn there(&self) -> Result<&SqliteStore, StoreError> {
+        if self.away.load(Ordering::SeqCst) {
+            let source = Box::new(std::io::Error::other("taken away by the test"));
+            return Err(StoreError::Unavailable { operation: "do anything", source });
+        }
+        Ok(&self.inner)
+    }
+}
+
+impl Store for TestStore {
+    async fn now(&self) -> Result<Timestamp, StoreError> {
+        self.there()?.now().await
+    }
+
+    async fn submit(
+        &self,
+        draft: &JobDraft,
+        decide: impl Fn(&SubmitView) -> Admission + Send + Sync,
+    ) -> Result<Submitted, StoreError> {
+        self.there()?.submit(draft, decide).await
+    }
+
+    async fn release(
+        &self,
+        group: &GroupId,
+        decide: impl Fn(&GroupView) -> Release + Send + Sync,
+    ) -> Result<(Vec<LegRecord>, Release), StoreError> {
+        self.there()?.release(group, decide).await
+    }
+
+    async fn mark_published(&self, leg: LegId, dispatch: Dispatch) -> Result<(), StoreError> {
+        self.there()?.mark_published(leg, dispatch).await
+    }
+
+    async fn unpublished(&self, age: Duration, limit: u32) -> Result<Vec<LegRecord>, StoreError> {
+        self.there()?.unpublished(age, limit).await
+    }
+
+    async fn overdue(
+        &self,
+        grace: Duration,
+        limit: u32,
+    ) -> Result<Vec<(LegId, Dispatch)>, StoreError> {
+        self.there()?.overdue(grace, limit).await
+    }
+
+    async fn wake(&self, limit: u32) -> Result<Vec<GroupId>, StoreError> {
+        self.there()?.wake(limit).await
+    }
+
+    async fn waiting(&self, age: Duration, limit: u32) -> Result<Vec<GroupId>, StoreError> {
+        self.there()?.waiting(age, limit).await
+    }
+
+    async fn expired(&self, limit: u32) -> Result<Vec<JobId>, StoreError> {
+        self.there()?.expired(limit).await
+    }
+
+    async fn advance<T: Send>(
+        &self,
+        job: JobId,
+        decide: impl Fn(&JobView) -> (JobChange, T) + Send + Sync,
+    ) -> Result<Option<(T, Vec<GroupId>)>, StoreError> {
+        self.there()?.advance(job, decide).await
+    }
+
+    async fn job(&self, tenant: &TenantId, job: JobId) -> Result<Option<JobView>, StoreError> {
+        self.there()?.job(tenant, job).await
+    }
+
+    async fn jobs(
+        &self,
+        tenant: &TenantId,
+        filter: &JobFilter,
+        from: Option<JobId>,
+        limit: u32,
+    ) -> Result<JobPage, StoreError> {
+        self.there()?.jobs(tenant, filter, from, limit).await
+    }
+
+    async fn versions(&self, jobs: &[JobId]) -> Result<Vec<(JobId, u64, JobState)>, StoreError> {
+        self.there()?.versions(jobs).await
+    }
+
+    async fn usage(&self, tenant: &TenantId) -> Result<Usage, StoreError> {
+        self.there()?.usage(tenant).await
+    }
+
+    async fn group(&self, group: &GroupId) -> Result<GroupSettings, StoreError> {
+        self.there()?.group(group).await
+    }
+
+    async fn groups(
+        &self,
+        zone: &ZoneName,
+        shard: ShardIndex,
+    ) -> Result<Vec<GroupSettings>, StoreError> {
+        self.there()?.groups(zone, shard).await
+    }
+
+    async fn set_group(
+        &self,
+        group: &GroupId,
+        shard: ShardIndex,
+        limits: GroupLimits,
+        paused: bool,
+    ) -> Result<GroupSettings, StoreError> {
+        self.there()?.set_group(group, shard, limits, paused).await
+    }
+
+    async fn create_batch(&self, tenant: &TenantId, batch: BatchId) -> Result<(), StoreError> {
+        self.there()?.create_batch(tenant, batch).await
+    }
+
+    async fn batch(
+        &self,
+        tenant: &TenantId,
+        batch: BatchId,
+    ) -> Result<Option<(BatchCounts, Option<String>)>, StoreError> {
+        self.there()?.batch(tenant, batch).await
+    }
+
+    async fn pause_batch(
+        &self,
+        batch: BatchId,
+        reason: Option<&str>,
+    ) -> Result<Vec<GroupId>, StoreError> {
+        self.there()?.pause_batch(batch, reason).await
+    }
+
+    async fn purge(&self, age: Duration, limit: u32) -> Result<u64, StoreError> {
+        self.there()?.purge(age, limit).await
+    }
+
+    async fn erase_tenant(&self, tenant: &TenantId, limit: u32) -> Result<Erased, StoreError> {
+        self.there()?.erase_tenant(tenant, limit).await
+    }
+
+    async fn recall_all(&self) -> Result<u64, StoreError> {
+        self.there()?.recall_all().await
+    }
+}
