@@ -32,7 +32,7 @@ TEXT
 # The servers that the tests talk to, and what deploy/lab needs to run them.
 PACKAGES=(
     dovecot-imapd dovecot-pop3d dovecot-lmtpd dovecot-submissiond dovecot-auth-lua postfix
-    rabbitmq-server debootstrap openssl python3 procps time util-linux ca-certificates
+    rabbitmq-server postgresql debootstrap openssl python3 procps time util-linux ca-certificates
 )
 
 ONLY=""
@@ -161,6 +161,15 @@ install_packages() {
         chmod 755 "$policy"
         trap 'rm -f /usr/sbin/policy-rc.d' EXIT
     fi
+    if [[ " ${missing[*]} " == *" postgresql "* ]]; then
+        # Its package would make a cluster of its own.
+        apt_install postgresql-common || {
+            apt-get -qq update
+            apt_install postgresql-common
+        }
+        sed -i 's/^#\?create_main_cluster.*/create_main_cluster = false/' \
+            /etc/postgresql-common/createcluster.conf
+    fi
     # The lab brings its own configuration; a system-wide one would only be in the way.
     echo "postfix postfix/main_mailer_type select No configuration" | debconf-set-selections
     apt_install "${missing[@]}" || {
@@ -168,7 +177,8 @@ install_packages() {
         apt_install "${missing[@]}"
     }
     if command -v systemctl >/dev/null; then
-        systemctl --quiet disable dovecot.service postfix.service rabbitmq-server.service 2>/dev/null || true
+        systemctl --quiet disable dovecot.service postfix.service rabbitmq-server.service \
+            postgresql.service 2>/dev/null || true
     fi
 }
 

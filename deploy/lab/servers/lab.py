@@ -29,6 +29,16 @@ PORTS = range(20000, 32000)
 # Unix sockets in the lab's directory must stay below the kernel's limit of 107 bytes.
 LONGEST_ROOT = 50
 
+# How each server is asked to end, where SIGTERM is not what is meant: PostgreSQL would wait for its
+# clients.
+ENDING = {"postgres": signal.SIGINT}
+
+# Ends or starts one server of a lab that runs: deploy/lab/one.
+ONE = """#!/bin/sh
+# Asks the lab's {name} to {verb}, and waits until it has: {path}
+exec python3 {program} {root} {name} {verb}
+"""
+
 
 class LabError(Exception):
     """The lab cannot run, with a text for the person who started it."""
@@ -112,7 +122,7 @@ class Lab:
         path.write_text(text)
         path.chmod(mode)
 
-    def start(self, name, argv, log, **environment):
+    def start(self, name, argv, log, user=None, **environment):
         """Starts a server in a session of its own, its output going to `log`, and records it."""
         if not shutil.which(str(argv[0])):
             raise LabError(f"{name}: {argv[0]} is not installed (deploy/test.sh --only lab)")
@@ -125,11 +135,26 @@ class Lab:
                 start_new_session=True,
                 env={"PATH": os.environ["PATH"], "LANG": "C.UTF-8"}
                 | {key: str(value) for key, value in environment.items()},
+                **as_user(user),
             )
         with open(self.root / "processes", "a") as table:
             started = (stat(process.pid) or (0, 0))[1]
             table.write(f"{process.pid} {started} {name}\n")
         return process
+
+    def start_again(self, name, argv, log, endpoints, user=None, **environment):
+        """Starts a server that `start`, `stop` and `kill` in its folder can end and start again."""
+        recipe = dict(argv=[str(word) for word in argv], log=str(log), endpoints=endpoints)
+        recipe |= dict(user=user, environment={key: str(it) for key, it in environment.items()})
+        folder = self.root / name
+        (folder / "recipe.json").write_text(json.dumps(recipe, indent=2) + "\n")
+        program = Path(__file__).resolve().parent.parent / "one"
+        for verb in ("start", "stop", "kill"):
+            path = folder / verb
+            text = ONE.format(name=name, verb=verb, path=path, program=program, root=self.root)
+            path.write_text(text)
+            path.chmod(0o700)
+        return self.start(name, argv, log, user, **environment)
 
     def wait_for(self, name, endpoints, process, log):
         """Waits until every one of `endpoints` accepts connections."""
@@ -196,19 +221,29 @@ def run(argv, **options):
     return done.stdout
 
 
+def as_user(name):
+    """The arguments of `subprocess` that run something as another user, with no other groups."""
+    return {} if name is None else dict(user=name, group=name, extra_groups=[])
+
+
+def recorded(root):
+    """Number, start time and name of every process that the lab of `root` has started."""
+    table = root / "processes"
+    lines = table.read_text().splitlines() if table.exists() else []
+    fields = (line.split(" ", 2) for line in lines)
+    return [(int(pid), int(started), name) for pid, started, name in fields]
+
+
 def stop(root):
     """Stops every process that the lab of `root` recorded; returns the names that would not end."""
     table = root / "processes"
     if not table.exists():
         return []
-    running = []
-    for line in table.read_text().splitlines():
-        pid, started, name = line.split(" ", 2)
-        running.append((int(pid), int(started), name))
+    running = recorded(root)
     for number in (signal.SIGTERM, signal.SIGKILL):
-        for leader, started, _ in running:
+        for leader, started, name in running:
             for pid in members(leader, started):
-                send(pid, number)
+                send(pid, ENDING.get(name, number) if number == signal.SIGTERM else number)
         deadline = time.monotonic() + STOP_SECONDS
         while running and time.monotonic() < deadline:
             running = [each for each in running if members(each[0], each[1])]

@@ -31,15 +31,18 @@ def start(lab, tls):
     ctl.write_text(CTL.format(folder=folder, exports=exports, programs=PROGRAMS))
     ctl.chmod(0o700)
     lab.start("epmd", ["epmd", "-address", ADDRESS, "-port", mapper], log)
-    process = lab.start("rabbitmq", [f"{PROGRAMS}/rabbitmq-server"], log, **variables)
+    endpoints = [f"{ADDRESS}:{amqp}", f"{ADDRESS}:{amqps}"]
+    argv = [f"{PROGRAMS}/rabbitmq-server"]
+    process = lab.start_again("rabbitmq", argv, log, endpoints, **variables)
     at = f"{user}:{password}@{ADDRESS}"
     lab.facts["rabbitmq"] = {
         "url": f"amqp://{at}:{amqp}/%2f",
         "tls_url": f"amqps://{at}:{amqps}/%2f",
         "ctl": str(ctl),
+        "folder": str(folder),
     }
     lab.serve("rabbitmq", amqp=f"{ADDRESS}:{amqp}", amqps=f"{ADDRESS}:{amqps}")
-    return process, [f"{ADDRESS}:{amqp}", f"{ADDRESS}:{amqps}"], log
+    return process, endpoints, log
 
 
 def environment(folder, mapper, between):
