@@ -1,0 +1,14 @@
+//! The worker against the broker in this process, a small gateway and simulated servers.
+
+mod egress;
+mod ends;
+mod gateway;
+mod legs;
+mod limits;
+mod order;
+mod pairs;
+mod secrets;
+mod spy;
+mod state;
+mod trouble;
+mod world;

@@ -1,0 +1,75 @@
+//! A password goes to the mail server and nowhere else: not into a log at any level, not
+//! over the broker.
+
+use std::io::{self, Write};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use mailfleet_api::order::Pair;
+use mailfleet_mailsim::{Fault, Server, Step};
+use tracing_subscriber::util::SubscriberInitExt;
+
+use crate::order::Sent;
+use crate::world::{World, mail};
+
+/// A log in memory.
+#[derive(Clone, Default)]
+struct Kept(Arc<Mutex<Vec<u8>>>);
+
+impl Kept {
+    fn text(&self) -> String {
+        let bytes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+}
+
+impl Write for Kept {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+// One thread, so that the log of this test hears every task of it.
+#[tokio::test(flavor = "current_thread")]
+async fn a_password_never_comes_out() {
+    let kept = Kept::default();
+    let writer = kept.clone();
+    let log = tracing_subscriber::fmt()
+        .with_max_level(tracing_subscriber::filter::LevelFilter::TRACE)
+        .with_writer(move || writer.clone())
+        .finish()
+        .set_default();
+    let echoing = |server: Server| server.at(Step::Login, Fault::EchoPassword);
+    let imap = mail(echoing(Server::imap()), &["user@example.test"]).await;
+    let smtp = mail(echoing(Server::smtp()), &["user@example.test"]).await;
+    let world = World::new(10).await;
+    let worker = world.worker().await;
+    let incoming = Sent { pair: Pair::Incoming, watched: true, ..Sent::to(&imap, 1) };
+    let outgoing = Sent { pair: Pair::Outgoing, watched: true, ..Sent::out(&smtp, 1) };
+    for sent in [&incoming, &outgoing] {
+        sent.send(&world).await;
+    }
+    for sent in [&incoming, &outgoing] {
+        world.until(|seen| seen.end(sent.leg)).await;
+    }
+    worker.shutdown.cancel();
+    worker.ended().await.expect("it drains");
+    drop(log);
+    assert_eq!(imap.recorder().credentials() + smtp.recorder().credentials(), 2);
+    let log = kept.text();
+    assert!(log.contains("worker started") && log.contains("a leg ended"), "the log was heard");
+    let news = world.now(|seen| {
+        let bytes = seen.news.iter().flat_map(mailfleet_api::queue::news_to_bytes);
+        String::from_utf8_lossy(&bytes.collect::<Vec<u8>>()).into_owned()
+    });
+    let live = world.now(|seen| format!("{:?}", seen.live));
+    // In the clear, and inside base64 at each of its three offsets.
+    for leak in ["CANARY", "Q0FOQVJZ", "DQU5BUl", "NBTkFSW"] {
+        for line in log.lines().chain(news.lines()).chain(live.lines()) {
+            assert!(!line.contains(leak), "{leak} in {line}");
+        }
+    }
+}
