@@ -4,6 +4,8 @@
 //! connected (and encrypted) stream, and the promise that a leg always ends in a
 //! report: a panic in a session becomes a fault of ours.
 
+mod identity;
+
 use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -30,6 +32,8 @@ use crate::target::TargetPolicy;
 use crate::tls::{self, Handshake, Trust, Wanted};
 use crate::{arrival, imap, pop3, smtp};
 
+pub use identity::{CourierRule, Identity, Rules};
+
 /// What all legs of a process share. Build it once.
 #[derive(Debug)]
 pub struct Probe {
@@ -45,48 +49,6 @@ pub struct Probe {
     pub identity: Identity,
     /// Rules of the product that an operator may switch off.
     pub rules: Rules,
-}
-
-/// How we introduce ourselves to mail servers.
-#[derive(Debug, Clone)]
-pub struct Identity {
-    /// Name in EHLO: a host name of ours, or `None` for the address literal of the
-    /// connection (RFC 5321 section 4.1.3).
-    pub ehlo_name: Option<String>,
-    /// `name` in IMAP ID (RFC 2971).
-    pub name: String,
-    /// `version` in IMAP ID.
-    pub version: String,
-    /// `support-url` in IMAP ID.
-    pub support_url: Option<String>,
-}
-
-/// Rules of the product that an operator may switch off.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Rules {
-    /// Whether Courier-IMAP is refused (`SERVER_SOFTWARE_UNSUPPORTED`) or only named.
-    pub courier: CourierRule,
-}
-
-/// What is made of Courier-IMAP.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum CourierRule {
-    /// A blocking fault: replies cannot be recorded there.
-    #[default]
-    Refuse,
-    /// A warning.
-    Warn,
-}
-
-impl Default for Identity {
-    fn default() -> Self {
-        Self {
-            ehlo_name: None,
-            name: "mailfleet".to_owned(),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            support_url: None,
-        }
-    }
 }
 
 /// One leg to run.
