@@ -28,6 +28,12 @@ use crate::tls;
 /// Time to find out whether a silent port expects TLS.
 const EXPLAIN: Duration = Duration::from_secs(10);
 
+/// Longest silence that is waited out in plaintext on the port that is meant for TLS from
+/// the first byte, before another connection asks: behind TLS nothing comes in plaintext,
+/// however long one waits. Not shorter, since the rare server that does speak plaintext
+/// there may look up our name first.
+const SILENT_TLS_PORT: Duration = Duration::from_secs(15);
+
 /// Why there was no greeting.
 #[derive(Debug)]
 pub(crate) enum Ungreeted {
@@ -61,7 +67,7 @@ impl Scope<'_> {
     ) -> Result<T, Stop> {
         let Self { probe, spec, recorder, .. } = self;
         let leg = recorder.leg();
-        let patience = probe.limits.greeting_within(recorder.remaining());
+        let patience = on_port(&spec.endpoint, probe.limits.greeting_within(recorder.remaining()));
         // Some of the budget stays, so that silence is reported as what it is.
         let room = recorder.remaining().saturating_sub(patience).mul_f32(0.8);
         let limit = StepLimit {
@@ -218,6 +224,16 @@ pub(crate) fn with_starttls(endpoint: &Endpoint, leg: Leg) -> Suggestion {
     }
 }
 
+/// How long to wait for the greeting on this endpoint's port.
+fn on_port(endpoint: &Endpoint, patience: Duration) -> Duration {
+    let is_for_tls = endpoint.port == endpoint.protocol.default_port(Security::Tls);
+    if is_for_tls && endpoint.security != Security::Tls {
+        patience.min(SILENT_TLS_PORT)
+    } else {
+        patience
+    }
+}
+
 fn greeting_timeout(leg: Leg, waited: Duration) -> Fault {
     let words = format!("{} s", waited.as_secs().max(1));
     let evidence = Evidence::default().with(FactKind::Elapsed, words);
@@ -226,7 +242,22 @@ fn greeting_timeout(leg: Leg, waited: Duration) -> Fault {
 
 #[cfg(test)]
 mod tests {
+    use mailfleet_model::Protocol;
+
     use super::*;
+
+    #[test]
+    fn silence_is_asked_about_sooner_on_a_port_that_is_meant_for_tls() {
+        let seconds = |text: &str| {
+            let endpoint = Endpoint::parse(Protocol::Imap, text).expect("an endpoint");
+            on_port(&endpoint, Duration::from_secs(35)).as_secs()
+        };
+        assert_eq!(seconds("mail.example.com:993/plain"), 15);
+        assert_eq!(seconds("mail.example.com:993/starttls"), 15);
+        assert_eq!(seconds("mail.example.com:993/tls"), 35);
+        assert_eq!(seconds("mail.example.com:143/starttls"), 35);
+        assert_eq!(seconds("mail.example.com:465/plain"), 35);
+    }
 
     #[test]
     fn an_overwritten_keyword_is_told_from_a_missing_one() {
