@@ -9,8 +9,10 @@ use tracing_subscriber::filter::{LevelFilter, ParseError, Targets};
 /// Level when neither the environment nor the configuration names one.
 const DEFAULT: &str = "info";
 
-/// Libraries that see bytes of mail servers, of TLS or of our callers.
-const WIRE: [&str; 14] = [
+/// Libraries that see bytes of mail servers, of TLS, of the store, of the broker or of our
+/// callers.
+const WIRE: [&str; 17] = [
+    "amq_protocol",
     "async_imap",
     "h2",
     "hickory_proto",
@@ -18,14 +20,19 @@ const WIRE: [&str; 14] = [
     "hyper",
     "hyper_util",
     "imap_proto",
+    "lapin",
     "mail_send",
     "rustls",
     "smtp_proto",
+    "tokio_postgres",
     "tokio_rustls",
     "tokio_util",
     "tonic",
     "tower",
 ];
+
+/// Libraries that tell at INFO what is nobody's news.
+const TALKATIVE: [&str; 1] = ["refinery_core"];
 
 /// The operator's choice: `RUST_LOG`, then the configuration, then INFO.
 pub(crate) fn chosen(
@@ -41,6 +48,7 @@ pub(crate) fn wire() -> Targets {
     Targets::new()
         .with_default(LevelFilter::TRACE)
         .with_targets(WIRE.map(|target| (target, LevelFilter::INFO)))
+        .with_targets(TALKATIVE.map(|target| (target, LevelFilter::WARN)))
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use mailfleet_remedy::Language;
 
 use crate::client::CallerArgs;
+use crate::fleet::FleetCommand;
 use crate::job::JobCommand;
 use crate::keys::KeysCommand;
 
@@ -57,6 +58,11 @@ pub(crate) enum Command {
     Job {
         #[command(subcommand)]
         command: JobCommand,
+    },
+    /// See workers, shards and limit groups; set, pause and resume limits; drain workers
+    Fleet {
+        #[command(subcommand)]
+        command: FleetCommand,
     },
     /// Check or show the configuration
     Config {

@@ -8,6 +8,7 @@ mod config;
 mod demo;
 mod exit;
 mod explain;
+mod fleet;
 mod job;
 mod keys;
 mod logs;
@@ -53,6 +54,7 @@ fn run(cli: &Cli) -> Result<Exit, Error> {
         Command::Gateway(args) => on_runtime(run::gateway(args, cli.verbose)),
         Command::Worker(args) => on_runtime(run::worker(args, cli.verbose)),
         Command::Job { command } => on_runtime(job::run(command)),
+        Command::Fleet { command } => on_runtime(fleet::run(command)),
         Command::Config { command } => config::command::run(command),
         Command::Keys { command } => keys::run(command),
         Command::Completions { shell } => completions(*shell),

@@ -12,7 +12,7 @@ use crate::exit::{Error, Exit};
 use crate::explain;
 use crate::output::print;
 use crate::render::columns::{self, Cell, cell};
-use crate::render::{BOLD, CODE, DIM, wrap};
+use crate::render::{CODE, DIM, wrap};
 
 /// Most jobs of one page.
 const PAGE: u32 = 200;
@@ -70,18 +70,15 @@ fn code(given: &str) -> Result<v1::fault::Code, Error> {
 }
 
 fn table(jobs: &[v1::Job]) -> String {
-    let head = ["JOB", "STATE", "VERDICT", "MAILBOX", "CREATED"].map(|name| cell(BOLD, name));
-    let rows: Vec<[Cell; 5]> = std::iter::once(head).chain(jobs.iter().map(row)).collect();
-    let widths: Vec<usize> =
-        (0..5).map(|column| columns::widest(rows.iter().map(|row| &row[column]))).collect();
-    rows.iter().map(|row| columns::row(row, &widths)).collect()
+    let heading = ["JOB", "STATE", "VERDICT", "MAILBOX", "CREATED"];
+    columns::table(&heading, jobs.iter().map(row).collect())
 }
 
-fn row(job: &v1::Job) -> [Cell; 5] {
+fn row(job: &v1::Job) -> Vec<Cell> {
     let plain = Style::new();
     let created = job.create_time.and_then(|time| SystemTime::try_from(time).ok());
     let created = created.map(|time| humantime::format_rfc3339_seconds(time).to_string());
-    [
+    vec![
         cell(CODE, wrap::clean(&job.job_id)),
         cell(plain, state_word(job.state())),
         verdict_cell(job.verdict()),

@@ -65,23 +65,18 @@ fn legs(legs: &[v1::JobLeg]) -> String {
     if legs.is_empty() {
         return String::new();
     }
-    let head = ["LEG", "STATE", "RELEASES", "FAILURES", "MAIL SERVER", "LAST FAULT"];
-    let rows: Vec<Vec<Cell>> = std::iter::once(head.map(|name| cell(BOLD, name)).to_vec())
-        .chain(legs.iter().map(|leg| {
-            vec![
-                cell(Style::new(), leg.leg().as_str_name()),
-                cell(leg_style(leg.state()), leg.state().as_str_name()),
-                cell(Style::new(), leg.releases),
-                cell(Style::new(), leg.attempt),
-                cell(Style::new(), wrap::clean(&leg.limit_group)),
-                cell(WARN, if leg.code == 0 { "" } else { leg.code().as_str_name() }),
-            ]
-        }))
-        .collect();
-    let widths: Vec<usize> = (0..head.len())
-        .map(|column| columns::widest(rows.iter().filter_map(|row| row.get(column))))
-        .collect();
-    rows.iter().map(|row| format!("  {}", columns::row(row, &widths))).collect()
+    let heading = ["  LEG", "STATE", "RELEASES", "FAILURES", "MAIL SERVER", "LAST FAULT"];
+    let row = |leg: &v1::JobLeg| {
+        vec![
+            cell(Style::new(), format!("  {}", leg.leg().as_str_name())),
+            cell(leg_style(leg.state()), leg.state().as_str_name()),
+            cell(Style::new(), leg.releases),
+            cell(Style::new(), leg.attempt),
+            cell(Style::new(), wrap::clean(&leg.limit_group)),
+            cell(WARN, if leg.code == 0 { "" } else { leg.code().as_str_name() }),
+        ]
+    };
+    columns::table(&heading, legs.iter().map(row).collect())
 }
 
 fn leg_style(state: LegState) -> Style {

@@ -50,6 +50,16 @@ pub(crate) fn row(cells: &[Cell], widths: &[usize]) -> String {
     text
 }
 
+/// Renders a table: a heading over rows, each column as wide as its widest cell.
+pub(crate) fn table(heading: &[&str], rows: Vec<Vec<Cell>>) -> String {
+    let heading = heading.iter().map(|name| cell(super::BOLD, name)).collect::<Vec<_>>();
+    let rows: Vec<Vec<Cell>> = std::iter::once(heading).chain(rows).collect();
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let widths: Vec<usize> =
+        (0..columns).map(|column| widest(rows.iter().filter_map(|row| row.get(column)))).collect();
+    rows.iter().map(|cells| row(cells, &widths)).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
