@@ -33,6 +33,10 @@ LONGEST_ROOT = 50
 # clients.
 ENDING = {"postgres": signal.SIGINT}
 
+# How a server is made to crash, where SIGKILL would leave children behind that hold its data: the
+# immediate end of PostgreSQL writes nothing down either, and the next start recovers.
+CRASHING = {"postgres": signal.SIGQUIT}
+
 # Ends or starts one server of a lab that runs: deploy/lab/one.
 ONE = """#!/bin/sh
 # Asks the lab's {name} to {verb}, and waits until it has: {path}

@@ -1,4 +1,4 @@
-"""PostgreSQL: one cluster on loopback, with a password and a client of its own."""
+"""PostgreSQL: one cluster on loopback, in clear and over TLS, with a client of its own."""
 
 import glob
 import os
@@ -31,7 +31,7 @@ def failure():
     return None if programs() else "PostgreSQL is not installed (postgresql)"
 
 
-def start(lab):
+def start(lab, tls):
     """Makes the cluster and starts the server."""
     where = programs()
     if where is None:
@@ -48,8 +48,13 @@ def start(lab):
     make += ["--locale=C.UTF-8", f"--username={user}", f"--pwfile={secret}", f"--pgdata={data}"]
     run(make, cwd="/", **as_user(USER))
     secret.unlink()
+    for name in ("good.pem", "good.key"):
+        # A key is refused that is not the server's own.
+        shutil.copy(tls / name, data / name)
+        (data / name).chmod(0o600)
     lab.write("postgresql.conf", data / "postgresql.auto.conf", port=port)
-    shutil.chown(data / "postgresql.auto.conf", USER, USER)
+    for name in ("good.pem", "good.key", "postgresql.auto.conf"):
+        shutil.chown(data / name, USER, USER)
     url = f"postgres://{user}:{password}@{ADDRESS}:{port}"
     psql = folder / "psql"
     psql.write_text(PSQL.format(folder=folder, programs=where, url=f"{url}/postgres"))
@@ -57,10 +62,9 @@ def start(lab):
     argv = [f"{where}/postgres", "-D", data]
     endpoints = [f"{ADDRESS}:{port}"]
     process = lab.start_again("postgres", argv, log, endpoints, user=USER)
-    # A database of his own is added to `server` by whoever makes one.
     lab.facts["postgres"] = {
-        "url": f"{url}/postgres",
-        "server": url,
+        "url": f"{url}/postgres?sslmode=disable",
+        "tls_url": f"{url}/postgres?sslmode=require",
         "psql": str(psql),
         "folder": str(folder),
     }
