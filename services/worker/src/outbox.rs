@@ -13,8 +13,9 @@ use tokio::sync::Semaphore;
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::sleep;
 
-/// Publications at once. RabbitMQ's adapter has a pool of channels that is no larger.
-const AT_ONCE: usize = 64;
+/// Publications at once: as many as the broker's adapter has channels for by default, so
+/// that their deadline measures the broker and not the way to it.
+const AT_ONCE: usize = 16;
 /// Pauses before a repetition: the first, and the longest.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(5));
 /// Repetitions of what nobody waits for any more: a result whose claim was lost is worth

@@ -6,24 +6,24 @@ use std::time::Duration;
 use mailfleet_api::order::Pair;
 use mailfleet_engine::fence::Standing;
 use mailfleet_mailsim::{Fault, Recorder, Running as MailServer, Server, Step};
-use mailfleet_model::fleet::{Control, ReturnReason, WorkerQueue};
+use mailfleet_model::fleet::{Control, GatewayQueue, ReturnReason, WorkerQueue};
 use mailfleet_model::leg::{LegPlan, OutgoingPlan};
 
 use crate::order::Sent;
 use crate::spy::{Noted, Spied, Spy};
 use crate::world::{PATIENCE, Running, World, alone, logs_in, mail, name, no_pool};
 
-async fn is_left(server: &MailServer) {
+pub(crate) async fn is_left(server: &MailServer) {
     let left = |record: &Recorder| record.sessions().current == 0;
     assert!(server.recorder().wait_until(PATIENCE, left).await);
 }
 
-fn said(server: &MailServer, word: &str) -> bool {
+pub(crate) fn said(server: &MailServer, word: &str) -> bool {
     server.recorder().commands().iter().any(|line| line.starts_with(word))
 }
 
 /// A leg that hangs at its login for as long as it may.
-async fn stuck(world: &World) -> (MailServer, Sent) {
+pub(crate) async fn stuck<H, G: GatewayQueue>(world: &World<H, G>) -> (MailServer, Sent) {
     let server = mail(Server::imap().at(Step::Login, Fault::Silent), &["user@example.test"]).await;
     let sent = Sent::to(&server, 1);
     sent.send(world).await;

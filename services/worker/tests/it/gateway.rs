@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use mailfleet_broker::{InProcessGateway, InProcessLink};
 use mailfleet_model::fleet::{
     Announcement, Control, ControlLink, GatewayQueue, GroupLimits, GroupSettings, LegEnd, LegId,
     Live, NewsSource, Outcome, PeerSide, PeerWord, Returned, StartAnswer, WorkerId, WorkerMessage,
@@ -44,8 +43,8 @@ impl Seen {
 }
 
 /// Answers workers that ask for settings.
-pub(crate) async fn control(
-    link: Arc<InProcessLink>,
+pub(crate) async fn control<L: ControlLink>(
+    link: Arc<L>,
     seen: Arc<watch::Sender<Seen>>,
     default: GroupLimits,
     groups: Vec<GroupSettings>,
@@ -54,7 +53,7 @@ pub(crate) async fn control(
         match control {
             Control::SettingsWanted { zone, shard, .. } => {
                 let snapshot = Control::Snapshot { zone, shard, default, groups: groups.clone() };
-                link.broadcast(&snapshot).await.expect("in this process");
+                link.broadcast(&snapshot).await.expect("the broker is there");
             }
             Control::Announce(said) => {
                 seen.send_modify(|seen| drop(seen.announced.insert(said.worker.clone(), said)));
@@ -69,18 +68,18 @@ pub(crate) async fn control(
 }
 
 /// Lets every leg start.
-pub(crate) async fn news(
-    gateway: Arc<InProcessGateway>,
-    link: Arc<InProcessLink>,
+pub(crate) async fn news<G: GatewayQueue>(
+    gateway: Arc<G>,
+    link: Arc<G::Link>,
     seen: Arc<watch::Sender<Seen>>,
 ) {
-    let mut news = gateway.news().await.expect("in this process");
+    let mut news = gateway.news().await.expect("the broker is there");
     while let Some(delivery) = news.next().await {
         if let WorkerNews::Message(message) = delivery.news {
             if message.outcome == Outcome::MayStart {
                 let (leg, dispatch, answer) = (message.leg, message.dispatch, StartAnswer::Go);
                 let start = Control::Start { leg, dispatch, answer };
-                link.tell(&message.worker, &start).await.expect("in this process");
+                link.tell(&message.worker, &start).await.expect("the broker is there");
             }
             seen.send_modify(|seen| seen.news.push(*message));
         }
@@ -89,7 +88,7 @@ pub(crate) async fn news(
 }
 
 /// Takes live events.
-pub(crate) async fn live(gateway: Arc<InProcessGateway>, seen: Arc<watch::Sender<Seen>>) {
+pub(crate) async fn live<G: GatewayQueue>(gateway: Arc<G>, seen: Arc<watch::Sender<Seen>>) {
     loop {
         let live = gateway.next_live().await;
         seen.send_modify(|seen| seen.live.push(live));

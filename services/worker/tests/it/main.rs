@@ -7,6 +7,7 @@ mod legs;
 mod limits;
 mod order;
 mod pairs;
+mod rabbit;
 mod secrets;
 mod spy;
 mod state;

@@ -6,8 +6,8 @@ use std::time::Duration;
 use mailfleet_api::order::{LegOrder, Pair};
 use mailfleet_mailsim::Running as MailServer;
 use mailfleet_model::fleet::{
-    Dispatch, JobClass, LegId, LegMessage, LoginTag, MailboxTag, Payload, ShardIndex, StartRule,
-    shard_of,
+    Dispatch, GatewayQueue, JobClass, LegId, LegMessage, LoginTag, MailboxTag, Payload, ShardIndex,
+    StartRule, shard_of,
 };
 use mailfleet_model::leg::{IncomingPlan, LegPlan, OutgoingPlan};
 use mailfleet_model::tls::TlsPolicy;
@@ -124,9 +124,9 @@ impl Sent {
     }
 
     /// The message, with an order changed as told.
-    pub(crate) fn changed(
+    pub(crate) fn changed<H, G: GatewayQueue>(
         &self,
-        world: &World,
+        world: &World<H, G>,
         keys: &KeyRing,
         change: impl FnOnce(&mut LegOrder),
     ) -> LegMessage {
@@ -150,12 +150,12 @@ impl Sent {
         }
     }
 
-    pub(crate) fn message(&self, world: &World) -> LegMessage {
+    pub(crate) fn message<H, G: GatewayQueue>(&self, world: &World<H, G>) -> LegMessage {
         self.changed(world, &world.keys, |_| {})
     }
 
     /// Publishes the leg.
-    pub(crate) async fn send(&self, world: &World) -> LegId {
+    pub(crate) async fn send<H, G: GatewayQueue>(&self, world: &World<H, G>) -> LegId {
         world.publish(&self.message(world)).await;
         self.leg
     }

@@ -4,7 +4,7 @@ use std::future::pending;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
-use mailfleet_broker::{InProcessClaim, InProcessLink, InProcessWorker};
+use mailfleet_broker::InProcessWorker;
 use mailfleet_model::fleet::{
     ClaimError, Delivery, GatewayId, LegId, Live, Outcome, QueueError, ShardClaim, ShardIndex,
     WorkerMessage, WorkerQueue, ZoneName,
@@ -19,8 +19,8 @@ pub(crate) enum Noted {
 }
 
 /// What a test has in its hands.
-pub(crate) struct Spy {
-    pub(crate) queue: InProcessWorker,
+pub(crate) struct Spy<Q = InProcessWorker> {
+    pub(crate) queue: Q,
     pub(crate) noted: Mutex<Vec<Noted>>,
     /// Publications of results that still fail.
     pub(crate) failures: AtomicU32,
@@ -30,8 +30,8 @@ pub(crate) struct Spy {
     pub(crate) silent: AtomicBool,
 }
 
-impl Spy {
-    pub(crate) fn on(queue: InProcessWorker) -> Arc<Self> {
+impl<Q> Spy<Q> {
+    pub(crate) fn on(queue: Q) -> Arc<Self> {
         Arc::new(Self {
             queue,
             noted: Mutex::default(),
@@ -51,11 +51,11 @@ impl Spy {
 }
 
 /// The handle that the worker gets.
-pub(crate) struct Spied(pub(crate) Arc<Spy>);
+pub(crate) struct Spied<Q = InProcessWorker>(pub(crate) Arc<Spy<Q>>);
 
-impl WorkerQueue for Spied {
-    type Claim = SpiedClaim;
-    type Link = InProcessLink;
+impl<Q: WorkerQueue> WorkerQueue for Spied<Q> {
+    type Claim = SpiedClaim<Q>;
+    type Link = Q::Link;
 
     async fn connect(&self) -> Result<(), QueueError> {
         self.0.queue.connect().await
@@ -66,7 +66,7 @@ impl WorkerQueue for Spied {
         zone: &ZoneName,
         shard: ShardIndex,
         prefetch: u16,
-    ) -> Result<SpiedClaim, ClaimError> {
+    ) -> Result<SpiedClaim<Q>, ClaimError> {
         let claim = self.0.queue.claim(zone, shard, prefetch).await?;
         Ok(SpiedClaim { spy: Arc::clone(&self.0), claim, legs: Vec::new() })
     }
@@ -102,18 +102,18 @@ impl WorkerQueue for Spied {
         self.0.queue.live(gateway, live);
     }
 
-    async fn control(&self) -> Result<InProcessLink, QueueError> {
+    async fn control(&self) -> Result<Q::Link, QueueError> {
         self.0.queue.control().await
     }
 }
 
-pub(crate) struct SpiedClaim {
-    spy: Arc<Spy>,
-    claim: InProcessClaim,
+pub(crate) struct SpiedClaim<Q: WorkerQueue> {
+    spy: Arc<Spy<Q>>,
+    claim: Q::Claim,
     legs: Vec<(u64, LegId)>,
 }
 
-impl ShardClaim for SpiedClaim {
+impl<Q: WorkerQueue> ShardClaim for SpiedClaim<Q> {
     async fn next(&mut self) -> Option<Delivery> {
         let delivery = self.claim.next().await?;
         self.legs.push((delivery.tag, delivery.leg()));

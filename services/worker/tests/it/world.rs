@@ -7,7 +7,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use mailfleet_broker::{InProcess, InProcessGateway, InProcessLink, Topology};
+use mailfleet_broker::{InProcess, InProcessGateway, Topology};
 use mailfleet_mailsim::{Authority, Recorder, Running as MailServer, Server};
 use mailfleet_model::fleet::{
     Control, ControlLink, GatewayQueue, GroupId, GroupKey, GroupLimits, GroupSettings, LegMessage,
@@ -50,11 +50,12 @@ pub(crate) fn limits(concurrency: u32) -> GroupLimits {
     GroupLimits { concurrency, per_source: None, rate: None }
 }
 
-pub(crate) struct World {
-    pub(crate) hub: InProcess,
+pub(crate) struct World<H = InProcess, G: GatewayQueue = InProcessGateway> {
+    /// Where workers get their queues from.
+    pub(crate) hub: H,
     pub(crate) keys: Arc<KeyRing>,
-    queue: Arc<InProcessGateway>,
-    link: Arc<InProcessLink>,
+    queue: Arc<G>,
+    link: Arc<G::Link>,
     seen: Arc<watch::Sender<Seen>>,
     _tasks: JoinSet<()>,
 }
@@ -73,41 +74,9 @@ impl World {
     }
 
     pub(crate) async fn with(default: GroupLimits, groups: Vec<GroupSettings>) -> Self {
-        let topology = Topology { shards: SHARDS, ..Topology::new(vec![zone()]) };
-        let hub = InProcess::new(&topology);
-        let queue = Arc::new(hub.gateway(name("gateway")));
-        let seen = Arc::new(watch::Sender::new(Seen::default()));
-        let link = Arc::new(queue.control().await.expect("in this process"));
-        let mut tasks = JoinSet::new();
-        tasks.spawn(gateway::control(Arc::clone(&link), Arc::clone(&seen), default, groups));
-        tasks.spawn(gateway::news(Arc::clone(&queue), Arc::clone(&link), Arc::clone(&seen)));
-        tasks.spawn(gateway::live(Arc::clone(&queue), Arc::clone(&seen)));
-        let keys = Arc::new(KeyRing::generate(std::time::SystemTime::UNIX_EPOCH));
-        Self { hub, keys, queue, link, seen, _tasks: tasks }
-    }
-
-    pub(crate) async fn publish(&self, message: &LegMessage) {
-        self.queue.publish_leg(message).await.expect("there is room");
-    }
-
-    pub(crate) async fn say(&self, control: Control) {
-        self.link.broadcast(&control).await.expect("in this process");
-    }
-
-    /// Waits until the gateway has seen something.
-    pub(crate) async fn until<T>(&self, found: impl Fn(&Seen) -> Option<T>) -> T {
-        let mut seen = self.seen.subscribe();
-        let wait = seen.wait_for(|seen| found(seen).is_some());
-        let seen = timeout(PATIENCE, wait).await.expect("in time").expect("the world goes on");
-        found(&seen).expect("it was there a moment ago")
-    }
-
-    pub(crate) fn now<T>(&self, look: impl Fn(&Seen) -> T) -> T {
-        look(&self.seen.borrow())
-    }
-
-    pub(crate) fn runner(&self, pools: Pools) -> Runner {
-        Runner::new(Arc::new(probe()), Arc::clone(&self.keys), pools)
+        let hub = InProcess::new(&topology());
+        let queue = hub.gateway(name("gateway"));
+        Self::on(hub, queue, default, groups).await
     }
 
     /// A worker that is alone, on the system's way out.
@@ -115,25 +84,6 @@ impl World {
         let config = alone("worker-1");
         let queue = self.hub.worker(config.worker.clone());
         self.start(config, queue, no_pool()).await
-    }
-
-    /// Starts a worker, and waits until it holds every shard if it is alone.
-    pub(crate) async fn start<Q: WorkerQueue>(
-        &self,
-        config: Config,
-        queue: Q,
-        pools: Pools,
-    ) -> Running {
-        let is_alone = config.alone;
-        let worker = Worker::new(config, queue, self.runner(pools));
-        let (shutdown, mut health) = (CancellationToken::new(), worker.health());
-        let task = tokio::spawn(worker.run(shutdown.clone()));
-        let all = u32::from(SHARDS.get());
-        if is_alone {
-            let holds = health.wait_until(|state| state.load.shards == all);
-            assert!(timeout(PATIENCE, holds).await.expect("in time"), "it runs");
-        }
-        Running { health, shutdown, task }
     }
 
     /// Two workers, the first of which holds the first shard and the second the second.
@@ -169,6 +119,69 @@ impl World {
     }
 }
 
+impl<H, G: GatewayQueue> World<H, G> {
+    /// A gateway on any broker.
+    pub(crate) async fn on(
+        hub: H,
+        queue: G,
+        default: GroupLimits,
+        groups: Vec<GroupSettings>,
+    ) -> Self {
+        let queue = Arc::new(queue);
+        let seen = Arc::new(watch::Sender::new(Seen::default()));
+        let link = Arc::new(queue.control().await.expect("a broker"));
+        let mut tasks = JoinSet::new();
+        tasks.spawn(gateway::control(Arc::clone(&link), Arc::clone(&seen), default, groups));
+        tasks.spawn(gateway::news(Arc::clone(&queue), Arc::clone(&link), Arc::clone(&seen)));
+        tasks.spawn(gateway::live(Arc::clone(&queue), Arc::clone(&seen)));
+        let keys = Arc::new(KeyRing::generate(std::time::SystemTime::UNIX_EPOCH));
+        Self { hub, keys, queue, link, seen, _tasks: tasks }
+    }
+
+    pub(crate) async fn publish(&self, message: &LegMessage) {
+        self.queue.publish_leg(message).await.expect("there is room");
+    }
+
+    pub(crate) async fn say(&self, control: Control) {
+        self.link.broadcast(&control).await.expect("in this process");
+    }
+
+    /// Waits until the gateway has seen something.
+    pub(crate) async fn until<T>(&self, found: impl Fn(&Seen) -> Option<T>) -> T {
+        let mut seen = self.seen.subscribe();
+        let wait = seen.wait_for(|seen| found(seen).is_some());
+        let seen = timeout(PATIENCE, wait).await.expect("in time").expect("the world goes on");
+        found(&seen).expect("it was there a moment ago")
+    }
+
+    pub(crate) fn now<T>(&self, look: impl Fn(&Seen) -> T) -> T {
+        look(&self.seen.borrow())
+    }
+
+    pub(crate) fn runner(&self, pools: Pools) -> Runner {
+        Runner::new(Arc::new(probe()), Arc::clone(&self.keys), pools)
+    }
+
+    /// Starts a worker, and waits until it holds every shard if it is alone.
+    pub(crate) async fn start<Q: WorkerQueue>(
+        &self,
+        config: Config,
+        queue: Q,
+        pools: Pools,
+    ) -> Running {
+        let is_alone = config.alone;
+        let worker = Worker::new(config, queue, self.runner(pools));
+        let (shutdown, mut health) = (CancellationToken::new(), worker.health());
+        let task = tokio::spawn(worker.run(shutdown.clone()));
+        let all = u32::from(SHARDS.get());
+        if is_alone {
+            let holds = health.wait_until(|state| state.load.shards == all);
+            assert!(timeout(PATIENCE, holds).await.expect("in time"), "it runs");
+        }
+        Running { health, shutdown, task }
+    }
+}
+
 impl Running {
     /// Waits until the worker has ended.
     pub(crate) async fn ended(self) -> Result<(), Error> {
@@ -180,6 +193,10 @@ impl Running {
         let wait = self.health.wait_until(|state| state.load.running == legs);
         assert!(timeout(PATIENCE, wait).await.expect("in time"), "it runs");
     }
+}
+
+pub(crate) fn topology() -> Topology {
+    Topology { shards: SHARDS, ..Topology::new(vec![zone()]) }
 }
 
 pub(crate) fn alone(worker: &str) -> Config {
