@@ -17,6 +17,9 @@ mod outbox;
 mod runner;
 mod switchboard;
 
+pub use mailfleet_engine::fence::Standing;
+pub use mailfleet_engine::worker::Load;
+
 pub use config::{Config, PREFETCH};
 pub use drive::Worker;
 pub use egress::{Pool, Pools};

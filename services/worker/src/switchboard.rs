@@ -100,3 +100,57 @@ impl Line {
         self.pact.is_here(PeerSide::Incoming) || self.pact.is_here(PeerSide::Outgoing)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use mailfleet_model::FaultCode;
+    use mailfleet_model::leg::LoginOutcome;
+    use mailfleet_probe::companion::Permission;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::link;
+
+    const TERMS: Terms = Terms { same_login: true, marks: false };
+    const REFUSED: PeerWord = PeerWord::LoginAnswered(
+        LoginOutcome::RefusedDefinitively,
+        Some(FaultCode::AuthInvalidCredentials),
+    );
+
+    fn job(number: u128) -> JobId {
+        JobId(Uuid::from_u128(number))
+    }
+
+    fn at(seconds: u64) -> Monotonic {
+        Monotonic(Duration::from_secs(seconds))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_heard_before_a_leg_began_is_remembered_for_a_minute() {
+        let (voice, _words, _said) = link::voice();
+        let board = Switchboard::new(Reach::Fleet, voice);
+        board.hear(job(1), PeerSide::Incoming, REFUSED, at(0));
+        board.tidy(at(59));
+        let mut outgoing = board.join(job(1), PeerSide::Outgoing, TERMS, at(59));
+        let kept = Permission::KeepBack(FaultCode::AuthInvalidCredentials);
+        assert_eq!(outgoing.may_log_in().await, kept);
+        board.tidy(at(500));
+        assert_eq!(board.jobs().len(), 1, "its leg runs");
+        drop(outgoing);
+        board.tidy(at(500));
+        assert!(board.jobs().is_empty());
+    }
+
+    #[test]
+    fn what_is_heard_of_jobs_that_are_none_of_ours_is_bounded() {
+        let (voice, _words, _said) = link::voice();
+        let board = Switchboard::new(Reach::Fleet, voice);
+        for number in 0..MOST + 10 {
+            let number = u128::try_from(number).expect("small");
+            board.hear(job(number), PeerSide::Incoming, PeerWord::MarksTaken, at(0));
+        }
+        assert_eq!(board.jobs().len(), MOST);
+        let _here = board.join(job(u128::MAX), PeerSide::Incoming, TERMS, at(0));
+        assert_eq!(board.jobs().len(), MOST + 1, "a leg that runs here has its place");
+    }
+}

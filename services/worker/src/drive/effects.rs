@@ -123,7 +123,10 @@ impl<Q: WorkerQueue> Drive<Q> {
     }
 
     async fn disconnect(&mut self) {
-        tracing::warn!("the connection to the broker is given up, with every shard");
+        if !self.claims.is_empty() {
+            let n_shards = self.claims.len();
+            tracing::warn!(n_shards, "the connection to the broker is lost, with its shards");
+        }
         self.epoch += 1;
         self.claims.clear();
         if timeout(ABORT, self.queue.abort()).await.is_err() {

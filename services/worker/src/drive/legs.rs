@@ -87,12 +87,14 @@ impl Legs {
         self.running.insert(abort.id(), Running { message, cancel, abort });
     }
 
+    /// `None` for a task whose leg has been started anew: its end says nothing.
     fn forget(&mut self, id: Id) -> Option<Running> {
         let running = self.running.remove(&id)?;
         let leg = running.message.leg;
-        if self.by_leg.get(&leg) == Some(&id) {
-            self.by_leg.remove(&leg);
+        if self.by_leg.get(&leg) != Some(&id) {
+            return None;
         }
+        self.by_leg.remove(&leg);
         Some(running)
     }
 }

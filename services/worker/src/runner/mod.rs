@@ -17,7 +17,7 @@ use mailfleet_engine::summary;
 use mailfleet_model::fleet::{
     GroupKey, LegEnd, LegMessage, PeerSide, ReturnReason, Returned, WorkerQueue,
 };
-use mailfleet_model::leg::{IncomingPlan, LegPlan, LegReport, LegSpec, OutgoingPlan};
+use mailfleet_model::leg::{IncomingPlan, LegPlan, LegReport, LegSpec, Marks, OutgoingPlan};
 use mailfleet_model::{FaultCode, LegObserver, Login};
 use mailfleet_probe::companion::{Companion, Terms};
 use mailfleet_probe::{Admission, LegTask, Probe, run_leg_if};
@@ -43,6 +43,9 @@ pub const KINDS: [&str; 3] = ["incoming", "outgoing", "arrival"];
 const PLACE_PATIENCE: Duration = Duration::from_secs(5);
 /// When a leg comes again that found no place at its source address.
 const PLACE_AGAIN: Duration = Duration::from_secs(5);
+
+/// Longest report that travels over the broker (`queue/v1/news.proto`), in bytes.
+const MAX_REPORT: usize = 1024 * 1024;
 
 /// Runs legs. What all legs of a worker share.
 #[derive(Debug)]
@@ -183,7 +186,7 @@ impl Runner {
             return std::future::pending().await;
         }
         match run_leg_if(&self.probe, task, &admit).await {
-            Some(report) => Ran::Ended(ended(&report)),
+            Some(report) => Ran::Ended(ended(report)),
             None => match elsewhere.into_inner() {
                 Some(key) => Ran::Returned(regroup(key)),
                 // Behind the fence: the engine hears of it with its next event, and ends
@@ -194,8 +197,14 @@ impl Runner {
     }
 }
 
-fn ended(report: &LegReport) -> LegEnd {
-    LegEnd { summary: summary(report), report: leg_result_payload(report) }
+fn ended(mut report: LegReport) -> LegEnd {
+    let mut payload = leg_result_payload(&report);
+    if MAX_REPORT < payload.0.len() {
+        // Marks are all that can be that long. The arrival leg does without them.
+        report.marks = Marks::default();
+        payload = leg_result_payload(&report);
+    }
+    LegEnd { summary: summary(&report), report: payload }
 }
 
 fn regroup(key: GroupKey) -> Returned {

@@ -34,5 +34,5 @@ fn with_fault(leg: Leg, endpoint: Endpoint, code: FaultCode, note: &str) -> LegE
     let mut report = LegReport::begin(leg, endpoint, SystemTime::now());
     let evidence = Evidence::default().with(FactKind::Note, note);
     report.faults.push(Fault::new(code, leg).with_evidence(evidence));
-    ended(&report)
+    ended(report)
 }
