@@ -5,7 +5,9 @@
 use std::time::{Duration, SystemTime};
 
 use mailfleet_model::fleet::{JobFilter, JobRecord, JobState, LegRecord, Payload, Timestamp};
-use mailfleet_model::{EmailAddress, FaultCode, JobId, Leg, TraceId, Verdict, Violations};
+use mailfleet_model::{
+    EmailAddress, Endpoint, FaultCode, JobId, Leg, TraceId, Verdict, Violations,
+};
 
 use crate::enums::{self, Mirror};
 use crate::order::{self, LegOrder};
@@ -81,10 +83,20 @@ pub fn trace_id(job: &JobRecord) -> Option<TraceId> {
     job.traceparent.as_deref()?.split('-').nth(1)?.parse().ok()
 }
 
-/// The name under which a leg is reported; `None` for an order that this build cannot read.
+/// The name under which a leg is reported; `None` for one that this build cannot read.
 #[must_use]
 pub fn leg_kind(leg: &LegRecord) -> Option<Leg> {
-    LegOrder::from_payload(&leg.payload).ok().map(|order| order.leg())
+    about(leg).map(|(kind, _)| kind)
+}
+
+/// What a leg is and where it goes: from its order, or from its report once the order is
+/// gone, which goes with its credential when the job ends.
+fn about(leg: &LegRecord) -> Option<(Leg, Endpoint)> {
+    if let Ok(order) = LegOrder::from_payload(&leg.payload) {
+        return Some((order.leg(), order.endpoint));
+    }
+    let report = order::leg_result(&leg.end.as_ref()?.report).ok()?;
+    Some((report.leg, report.endpoint))
 }
 
 /// Why a leg has not ended yet.
@@ -125,11 +137,11 @@ pub fn timestamp(time: Timestamp) -> prost_types::Timestamp {
 }
 
 fn leg(leg: &LegRecord) -> Option<v1::JobLeg> {
-    let order = LegOrder::from_payload(&leg.payload).ok()?;
+    let (kind, endpoint) = about(leg)?;
     let last = leg.end.as_ref().and_then(|end| end.summary.code);
     Some(v1::JobLeg {
-        leg: enums::number(order.leg()),
-        endpoint: Some(endpoint::to_wire(&order.endpoint)),
+        leg: enums::number(kind),
+        endpoint: Some(endpoint::to_wire(&endpoint)),
         state: enums::number(leg.state),
         state_time: Some(timestamp(leg.since)),
         due_time: leg.due.map(timestamp),

@@ -118,6 +118,12 @@ impl Composer for Compose<'_> {
         }
     }
 
+    fn spent(&self, leg: &LegRecord) -> Payload {
+        // What this build cannot read may hold a credential anywhere: none of it is kept.
+        let order = LegOrder::from_payload(&leg.payload).ok();
+        order.map(|order| order.without_credential().to_payload()).unwrap_or_default()
+    }
+
     fn closing(&self, leg: &LegRecord, code: FaultCode) -> Payload {
         let mut report = self.begin(leg);
         let wait = self.kept_back(leg).filter(|_| code == FaultCode::AttemptBudgetExhausted);
@@ -147,10 +153,15 @@ pub(crate) fn trace_of(job: &JobRecord) -> TraceId {
 pub(crate) fn fault_of_ours(code: FaultCode, leg: Leg, wait: Option<Duration>) -> Fault {
     let fault = Fault::new(code, leg);
     match wait {
-        // In the words that the remedies read, as those of mail servers are.
+        // In units that every language writes alike: the remedies take the text as it is.
         Some(wait) => {
             let seconds = wait.as_millis().div_ceil(1_000);
-            fault.with_evidence(Evidence::default().with(FactKind::Wait, format!("{seconds} s")))
+            let words = if seconds < 120 {
+                format!("{seconds} s")
+            } else {
+                format!("{} min", seconds.div_ceil(60))
+            };
+            fault.with_evidence(Evidence::default().with(FactKind::Wait, words))
         }
         None => fault,
     }

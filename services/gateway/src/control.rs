@@ -11,7 +11,7 @@ use mailfleet_model::JobId;
 use mailfleet_model::fleet::{
     Control, ControlLink, GatewayQueue, ShardIndex, Store, WorkerId, ZoneName,
 };
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
@@ -20,8 +20,9 @@ use crate::states::Answer;
 
 /// Pause before the exchange is joined again.
 const PAUSE: Duration = Duration::from_millis(500);
-/// Snapshots that are read from the store at once.
-const SNAPSHOTS: usize = 8;
+/// Snapshots that are read from the store at once, and that wait for it at most: a worker
+/// that starts asks for each of its shards at the same moment.
+const SNAPSHOTS: (usize, usize) = (4, 4_096);
 /// Most changed jobs that wait to be told; watchers look once a second anyway.
 const MOST_CHANGES: usize = 10_000;
 
@@ -115,6 +116,7 @@ pub(crate) async fn run<S: Store, Q: GatewayQueue>(gateway: Arc<Gateway<S, Q>>) 
 
 async fn listen<S: Store, Q: GatewayQueue>(gateway: &Arc<Gateway<S, Q>>, link: &Q::Link) {
     let mut snapshots = JoinSet::new();
+    let slots = Arc::new(Semaphore::new(SNAPSHOTS.0));
     loop {
         let heard = tokio::select! {
             heard = link.next() => heard,
@@ -124,9 +126,12 @@ async fn listen<S: Store, Q: GatewayQueue>(gateway: &Arc<Gateway<S, Q>>, link: &
         match control {
             Control::SettingsWanted { worker, zone, shard } if zone == gateway.config.zone => {
                 // A worker that gets no answer asks again.
-                if snapshots.len() < SNAPSHOTS {
-                    let gateway = Arc::clone(gateway);
-                    snapshots.spawn(async move { gateway.snapshot(&worker, zone, shard).await });
+                if snapshots.len() < SNAPSHOTS.1 {
+                    let (gateway, slots) = (Arc::clone(gateway), Arc::clone(&slots));
+                    snapshots.spawn(async move {
+                        let _slot = slots.acquire().await;
+                        gateway.snapshot(&worker, zone, shard).await;
+                    });
                 }
             }
             Control::JobChanged(job) => gateway.watchers.notify(job),

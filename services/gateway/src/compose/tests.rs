@@ -139,5 +139,5 @@ fn a_login_that_is_kept_back_says_for_how_long() {
     let report = order::leg_result(&leg.end.as_ref().expect("its end").report).expect("a report");
     let fault = report.faults.first().expect("a fault");
     assert_eq!(fault.code, FaultCode::AttemptBudgetExhausted);
-    assert_eq!(fault.evidence.fact(FactKind::Wait), Some("900 s"));
+    assert_eq!(fault.evidence.fact(FactKind::Wait), Some("15 min"));
 }

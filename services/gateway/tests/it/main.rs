@@ -4,9 +4,13 @@
 mod calls;
 mod disconnect;
 mod drain;
+mod faults;
+mod jobs;
 mod load;
+mod operate;
 mod secrets;
 mod store;
 mod stream;
+mod submit;
 mod surface;
 mod world;

@@ -31,8 +31,6 @@ use uuid::Uuid;
 
 use crate::store::TestStore;
 
-pub(crate) type TestGateway = Gateway<TestStore, InProcessGateway>;
-
 /// What gateways and workers share.
 pub(crate) struct Ground {
     pub(crate) store: Arc<TestStore>,
