@@ -72,6 +72,12 @@ impl LegOrder {
         self
     }
 
+    /// The same order, good for being shown and for nothing else.
+    #[must_use]
+    pub fn without_credential(self) -> Self {
+        Self { sealed: Vec::new(), ..self }
+    }
+
     /// The payload of the leg.
     #[must_use]
     pub fn to_payload(&self) -> Payload {

@@ -56,6 +56,10 @@ pub trait Composer {
     /// What a gated leg does now that the legs before it have ended.
     fn unblock(&self, leg: &LegRecord, legs: &[LegRecord]) -> Unblocked;
 
+    /// The order of a leg that has ended: enough to show it, without its credential, which
+    /// nobody may use any more.
+    fn spent(&self, leg: &LegRecord) -> Payload;
+
     /// The report of a leg that no worker ended, with one fault of this code.
     fn closing(&self, leg: &LegRecord, code: FaultCode) -> Payload;
 
@@ -318,9 +322,11 @@ impl<'a, C: Composer> Work<'a, C> {
     }
 
     fn close(&mut self, index: usize, state: LegState, end: LegEnd) {
-        if let Some(leg) = self.change(index) {
+        let spent = self.legs.get(index).map(|leg| self.composer.spent(leg));
+        if let Some((leg, spent)) = self.change(index).zip(spent) {
             leg.state = state;
             leg.end = Some(end);
+            leg.payload = spent;
         }
     }
 

@@ -25,6 +25,10 @@ impl Composer for Plain {
         }
     }
 
+    fn spent(&self, _leg: &LegRecord) -> Payload {
+        Payload(b"spent".to_vec())
+    }
+
     fn closing(&self, _leg: &LegRecord, code: FaultCode) -> Payload {
         Payload(code.name().into())
     }
@@ -128,6 +132,22 @@ fn the_first_final_result_closes_the_leg_and_the_last_leg_the_job() {
     let before = view.clone();
     after(&mut view, &Event::Cancel);
     assert_eq!(view, before, "a finished job stays finished");
+}
+
+#[test]
+fn a_leg_that_has_ended_keeps_no_credential() {
+    let order = |view: &JobView, index: usize| view.legs[index].leg.payload.0.clone();
+    let mut view = view(vec![
+        leg(0, "incoming", Gate::Open, LegState::Published),
+        leg(1, "outgoing", Gate::Open, LegState::Ready),
+    ]);
+    let sick = end(Some(FaultCode::ConnectTimeout), LoginOutcome::NotTried);
+    after(&mut view, &Event::Ended(id(0), Dispatch(1), sick));
+    assert_eq!(order(&view, 0), b"order", "it is tried again");
+    after(&mut view, &Event::Ended(id(0), Dispatch(1), end(None, LoginOutcome::Accepted)));
+    assert_eq!((order(&view, 0), order(&view, 1)), (b"spent".to_vec(), b"order".to_vec()));
+    after(&mut view, &Event::Cancel);
+    assert_eq!(order(&view, 1), b"spent");
 }
 
 #[test]

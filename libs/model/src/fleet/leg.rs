@@ -168,7 +168,7 @@ pub struct LegRecord {
     pub live_to: Option<GatewayId>,
     /// W3C `traceparent` of the job.
     pub traceparent: Option<String>,
-    /// The order with its sealed credential.
+    /// The order with its sealed credential; without it once the leg has ended.
     pub payload: Payload,
     /// How it ended, when `state` is final; before that, how its last try ended, if there
     /// was one. Always `Some` when `state` is final.

@@ -180,14 +180,8 @@ async fn write_job(tx: &impl Tx, view: &JobView, new: Option<&JobRecord>) -> Res
     tx.run(JOB, &values).await.map(|_| ())
 }
 
-/// What the end of a job brings with it: it is counted elsewhere, and its legs' orders,
-/// with the sealed credentials in them, are of no more use.
+/// What the end of a job brings with it: it is counted elsewhere.
 async fn end(tx: &impl Tx, old: &JobRecord, new: &JobRecord) -> Result<(), Trouble> {
-    const FORGET: Statement = Statement {
-        postgres: "UPDATE legs SET payload = ''::bytea WHERE job = $1",
-        sqlite: Some("UPDATE legs SET payload = x'' WHERE job = $1"),
-    };
-    tx.run(FORGET, &[Value::id(&new.id.0)]).await?;
     let counted = |job: &JobRecord, state: JobState| Counted {
         job: job.id,
         tenant: job.tenant.clone(),

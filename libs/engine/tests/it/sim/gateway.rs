@@ -57,6 +57,10 @@ impl Composer for Plain {
         Unblocked::Ready(None)
     }
 
+    fn spent(&self, leg: &LegRecord) -> Payload {
+        leg.payload.clone()
+    }
+
     fn closing(&self, _leg: &LegRecord, _code: FaultCode) -> Payload {
         Payload::default()
     }

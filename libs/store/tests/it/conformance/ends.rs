@@ -12,7 +12,7 @@ use strum::IntoEnumIterator;
 
 use super::{Place, read, submit};
 use crate::decisions::{cancel, change_leg, collect};
-use crate::samples::{self, draft, leg_draft};
+use crate::samples::{self, draft};
 
 pub(crate) async fn a_job_that_ended_keeps_its_report(place: &impl Place) {
     let store = place.open().await;
@@ -36,23 +36,6 @@ pub(crate) async fn a_job_that_ended_keeps_its_report(place: &impl Place) {
     };
     let (now, _) = store.advance(samples::job(9), end).await.unwrap().expect("a job");
     assert_eq!(read(&store, 9).await.job.finished, Some(now));
-}
-
-pub(crate) async fn the_credentials_of_a_job_end_with_it(place: &impl Place) {
-    let store = place.open().await;
-    submit(&store, &samples::with_legs(1, vec![leg_draft(), leg_draft()])).await;
-    store.advance(samples::job(1), collect(0, Verdict::Healthy)).await.unwrap();
-    let payloads = async |number| {
-        let view = read(&store, number).await;
-        view.legs.iter().map(|leg| leg.leg.payload.0.len()).collect::<Vec<_>>()
-    };
-    assert_eq!(payloads(1).await, [17, 17], "others may still be needed");
-    store.advance(samples::job(1), collect(1, Verdict::Healthy)).await.unwrap();
-    assert_eq!(payloads(1).await, [0, 0]);
-    submit(&store, &draft(2)).await;
-    store.advance(samples::job(2), cancel).await.unwrap();
-    assert_eq!(payloads(2).await, [0]);
-    assert_eq!(read(&store, 2).await.job.payload, draft(2).payload);
 }
 
 pub(crate) async fn every_kind_of_end_comes_back(place: &impl Place) {

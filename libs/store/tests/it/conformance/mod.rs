@@ -104,7 +104,6 @@ macro_rules! suite {
         );
         $crate::conformance::suite!(@module ends $place:
             a_job_that_ended_keeps_its_report,
-            the_credentials_of_a_job_end_with_it,
             every_kind_of_end_comes_back,
             an_end_is_final,
         );
