@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use mailfleet_mailsim::{Server, Step};
+use mailfleet_mailsim::{Running as MailServer, Server, Step, What};
 use mailfleet_model::fleet::{Control, GroupSettings};
 
 use crate::order::{Sent, group_of};
@@ -28,9 +28,24 @@ async fn fifty_legs_from_two_pools_keep_to_one_limit() {
         codes.flatten().filter_map(|end| end.summary.code).collect::<Vec<_>>()
     });
     assert_eq!(failed, []);
-    let sessions = server.recorder().sessions();
-    assert_eq!((sessions.total, sessions.maximum), (50, 3));
+    assert_eq!((server.recorder().sessions().total, most_at_once(&server)), (50, 3));
     assert!(server.recorder().by_address().iter().all(|(_, gauge)| gauge.total == 25));
+}
+
+/// Most sessions that had not yet taken leave. A session that has is over for its leg,
+/// while the server may be slow to notice.
+fn most_at_once(server: &MailServer) -> usize {
+    let (mut open, mut most) = (0_usize, 0);
+    for event in server.recorder().events() {
+        match event.what {
+            What::Opened { .. } => open += 1,
+            What::Command { line } if line == "LOGOUT" => open -= 1,
+            _ => {}
+        }
+        most = most.max(open);
+    }
+    assert_eq!((open, server.recorder().dropped()), (0, 0), "every event was kept");
+    most
 }
 
 #[tokio::test]
