@@ -6,7 +6,7 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use mailfleet_model::fleet::{GroupLimits, PoolName, ZoneName};
+use mailfleet_model::fleet::{GroupKey, GroupLimits, PoolName, ZoneName};
 
 /// Legs at once at a mail server of which nothing else is said. As many sessions as every
 /// mail server in use allows, and few enough that nobody minds.
@@ -35,6 +35,9 @@ pub struct Config {
     /// What holds for mail servers without settings of their own: the same that the store
     /// was opened with. Defaults to 10 sessions at once.
     pub limits: GroupLimits,
+    /// What single mail servers allow as long as no operator has set anything else: also what
+    /// the store was opened with, by the key of the group. Their owners are told.
+    pub group_limits: BTreeMap<GroupKey, GroupLimits>,
     /// The addresses of each pool, to be allow-listed; none lets the system choose.
     pub pools: BTreeMap<PoolName, Vec<IpAddr>>,
     /// How long ended jobs are kept. Defaults to 7 days.
@@ -66,6 +69,7 @@ impl Default for Config {
             keepalive_timeout: Duration::from_secs(20),
             zone: "default".parse().expect("a name"),
             limits: GroupLimits { concurrency: CONCURRENCY, per_source: None, rate: None },
+            group_limits: BTreeMap::new(),
             pools: BTreeMap::new(),
             retention: Duration::from_secs(7 * 24 * 60 * 60),
             resolve_within: Duration::from_secs(2),

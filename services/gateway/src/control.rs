@@ -155,7 +155,7 @@ async fn listen<S: Store, Q: GatewayQueue>(gateway: &Arc<Gateway<S, Q>>, link: &
 impl<S: Store, Q: GatewayQueue> Gateway<S, Q> {
     /// Tells a worker the settings of a shard's groups.
     async fn snapshot(&self, worker: &WorkerId, zone: ZoneName, shard: ShardIndex) {
-        match self.store.groups(&zone, shard).await {
+        match self.settings(shard).await {
             Ok(groups) => {
                 let default = self.config.limits;
                 let snapshot = Control::Snapshot { zone, shard, default, groups };

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use mailfleet_api::fleet::{self, GroupListing, Known};
 use mailfleet_api::v1;
 use mailfleet_model::fleet::{
-    Control, GatewayQueue, GroupId, GroupLimits, GroupSettings, GroupState, ShardIndex, Store,
-    StoreError, shard_of,
+    Control, GatewayQueue, GroupId, GroupKey, GroupLimits, GroupSettings, GroupState, ShardIndex,
+    Store, StoreError, shard_of,
 };
 
 use crate::gateway::Gateway;
@@ -23,6 +23,24 @@ struct Seen {
 }
 
 impl<S: Store, Q: GatewayQueue> Gateway<S, Q> {
+    /// The groups of a shard whose owner must not take them for the usual ones: those that an
+    /// operator has set, and those of the configuration.
+    pub(crate) async fn settings(
+        &self,
+        shard: ShardIndex,
+    ) -> Result<Vec<GroupSettings>, StoreError> {
+        let mut all = self.store.groups(&self.config.zone, shard).await?;
+        let named = self.config.group_limits.iter();
+        for (key, limits) in named.filter(|(key, _)| self.shard(key) == shard) {
+            if all.iter().all(|settings| settings.group.key != *key) {
+                let group = GroupId { zone: self.config.zone.clone(), key: key.clone() };
+                // Version 0: whatever an operator sets is newer.
+                all.push(GroupSettings { group, limits: *limits, paused: false, version: 0 });
+            }
+        }
+        Ok(all)
+    }
+
     /// All that is known about a group.
     pub(crate) async fn known(&self, group: &GroupId) -> Result<Known, StoreError> {
         let settings = self.store.group(group).await?;
@@ -36,7 +54,7 @@ impl<S: Store, Q: GatewayQueue> Gateway<S, Q> {
         owner: Option<GroupState>,
     ) -> Result<Known, StoreError> {
         let occupancy = self.occupancy(&settings.group).await?;
-        let shard = self.shard(&settings.group);
+        let shard = self.shard(&settings.group.key);
         Ok(Known { settings, shard, out: occupancy.out, waiting: occupancy.waiting, owner })
     }
 
@@ -70,7 +88,7 @@ impl<S: Store, Q: GatewayQueue> Gateway<S, Q> {
     async fn seen(&self) -> Result<BTreeMap<GroupId, Seen>, StoreError> {
         let mut all: BTreeMap<GroupId, Seen> = BTreeMap::new();
         for shard in (0..self.rules.collect.shards.get()).map(ShardIndex) {
-            for settings in self.store.groups(&self.config.zone, shard).await? {
+            for settings in self.settings(shard).await? {
                 let group = settings.group.clone();
                 all.entry(group).or_default().settings = Some(settings);
             }
@@ -115,7 +133,7 @@ impl<S: Store, Q: GatewayQueue> Gateway<S, Q> {
         limits: GroupLimits,
         paused: bool,
     ) -> Result<(), StoreError> {
-        let set = self.store.set_group(group, self.shard(group), limits, paused).await?;
+        let set = self.store.set_group(group, self.shard(&group.key), limits, paused).await?;
         tracing::info!(group = %group, ?limits, paused, "an operator changed a limit group");
         self.link.broadcast(&Control::Settings(vec![set])).await;
         // There may be room now.
@@ -123,7 +141,7 @@ impl<S: Store, Q: GatewayQueue> Gateway<S, Q> {
         Ok(())
     }
 
-    fn shard(&self, group: &GroupId) -> ShardIndex {
-        shard_of(&group.key, self.rules.collect.shards)
+    fn shard(&self, key: &GroupKey) -> ShardIndex {
+        shard_of(key, self.rules.collect.shards)
     }
 }

@@ -106,3 +106,6 @@ impl<S: Store, Q: GatewayQueue> Watching<S, Q> {
         matches!(timeout(READER_PATIENCE, self.answers.send(answer)).await, Ok(Ok(())))
     }
 }
+
+#[cfg(test)]
+mod tests;

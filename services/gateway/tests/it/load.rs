@@ -1,11 +1,13 @@
 //! More callers than places: at a mail server, and in a tenant's quota.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use mailfleet_api::v1::report::Verdict;
 use mailfleet_api::v1::{self, fault};
-use mailfleet_gateway::{TenantQuota, Tenants};
+use mailfleet_gateway::{Config, TenantQuota, Tenants};
 use mailfleet_mailsim::{Fault, Running, Server, Step, What};
+use mailfleet_model::fleet::{GroupKey, GroupLimits};
 use tonic::{Code, Request};
 use tonic_types::StatusExt;
 
@@ -55,9 +57,22 @@ async fn whoever_submits_too_fast_is_told_to_slow_down() {
 
 #[tokio::test]
 async fn whoever_waits_for_a_mail_server_is_served_in_turn() {
+    served_in_turn(narrow()).await;
+}
+
+#[tokio::test]
+async fn a_mail_server_with_limits_of_its_own_in_the_configuration_is_kept_to_them() {
+    let mut config = config();
+    let key = GroupKey::new("pop3:127.0.0.1").expect("a key");
+    let limits = GroupLimits { concurrency: NonZeroU32::MIN, ..config.limits };
+    config.group_limits.insert(key, limits);
+    served_in_turn(config).await;
+}
+
+async fn served_in_turn(config: Config) {
     let server =
         mail(Server::pop3().at(Step::Stat, Fault::Delay(Duration::from_millis(300)))).await;
-    let world = World::start(narrow()).await;
+    let world = World::start(config).await;
     let mut client = world.client().await;
     let mut calls = Vec::new();
     for budget in 50..54 {

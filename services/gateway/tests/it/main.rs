@@ -13,4 +13,5 @@ mod store;
 mod stream;
 mod submit;
 mod surface;
+mod tls;
 mod world;

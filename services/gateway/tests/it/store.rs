@@ -22,7 +22,8 @@ pub(crate) struct TestStore {
 
 impl TestStore {
     pub(crate) async fn open(path: impl AsRef<std::path::Path>, config: &Config) -> Self {
-        let defaults = Defaults::all(config.limits);
+        let (usual, named) = (config.limits, config.group_limits.clone());
+        let defaults = Defaults::new(move |group| *named.get(&group.key).unwrap_or(&usual));
         let inner = SqliteStore::open(path, StoreConfig::new(defaults)).await.expect("it opens");
         Self { inner, away: AtomicBool::new(false) }
     }
