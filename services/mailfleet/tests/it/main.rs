@@ -4,6 +4,8 @@
 
 mod check;
 mod command;
+mod fleet;
 mod keys;
+mod place;
 mod secrets;
 mod serve;

@@ -1,61 +1,20 @@
-//! `serve`, and `check --gateway` against it.
+//! `serve`: its beginning, its end, and `check --gateway` against it.
 
-use std::process::Stdio;
+mod jobs;
+mod secrets;
+mod tenants;
 
-use mailfleet_mailsim::{Fault, Server, Step};
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
-use tokio::io::{AsyncBufReadExt as _, BufReader};
-use tokio::process::{Child, ChildStdout};
+use mailfleet_mailsim::{Fault, Recorder, Server, Step};
+use nix::sys::signal::Signal;
 
-use crate::check::{ADDRESS, authority, start};
-use crate::command::{Ended, ended, mailfleet};
-
-/// A gateway of our own on a free port.
-struct Gateway {
-    child: Child,
-    url: String,
-    /// Kept open: a gateway whose output nobody reads must not notice.
-    _stdout: BufReader<ChildStdout>,
-}
-
-impl Gateway {
-    async fn start(environment: &[(&str, &str)]) -> Self {
-        let mut command = mailfleet(&["serve"]);
-        command.env("MAILFLEET_GATEWAY__LISTEN", "127.0.0.1:0");
-        command.env("MAILFLEET_TARGETS__ALLOW", "127.0.0.0/8");
-        command.envs(environment.iter().copied()).stderr(Stdio::null());
-        let mut command = tokio::process::Command::from(command);
-        let mut child = command.kill_on_drop(true).spawn().expect("the binary runs");
-        let mut stdout = BufReader::new(child.stdout.take().expect("it is piped"));
-        let mut line = String::new();
-        stdout.read_line(&mut line).await.expect("the gateway says where it listens");
-        let (_, url) = line.split_once("http://").unwrap_or_else(|| panic!("no URL in {line:?}"));
-        let is_address = |c: char| c.is_ascii_digit() || c == '.' || c == ':';
-        let url = format!("http://{}", url.split(|c| !is_address(c)).next().unwrap_or_default());
-        Self { child, url, _stdout: stdout }
-    }
-
-    fn signal(&self, signal: Signal) {
-        let pid = self.child.id().expect("it runs");
-        kill(Pid::from_raw(i32::try_from(pid).expect("a process id")), signal).expect("it is ours");
-    }
-
-    async fn check(&self, server: &mailfleet_mailsim::Running, more: &[&str]) -> Ended {
-        let ca = authority();
-        let protocol = format!("--{}", server.protocol());
-        let at = format!("localhost:{}/tls", server.port());
-        let ca = ca.path().to_str().expect("a plain path");
-        let mut args = vec!["check", ADDRESS, &protocol, &at, "--ca", ca, "--password-env", "PW"];
-        args.extend(["--gateway", &self.url]);
-        args.extend(more);
-        ended(mailfleet(&args)).await
-    }
-}
+use crate::check::start;
+use crate::command::ended;
+use crate::place::{PATIENCE, Place, eventually};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_gateway_gives_the_same_answers() {
-    let gateway = Gateway::start(&[]).await;
+    let place = Place::new();
+    let gateway = place.start().await;
     let good = start(Server::pop3()).await;
     let told = gateway.check(&good, &["--json"]).await;
     assert_eq!(told.status, Some(0), "{}{}", told.stdout, told.stderr);
@@ -68,33 +27,28 @@ async fn a_gateway_gives_the_same_answers() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sigterm_ends_an_idle_gateway_in_order() {
-    let mut gateway = Gateway::start(&[("MAILFLEET_TELEMETRY__LOGS", "json")]).await;
-    gateway.signal(Signal::SIGTERM);
-    assert_eq!(gateway.child.wait().await.expect("it ends").code(), Some(0));
+    let place = Place::new().with("MAILFLEET_TELEMETRY__LOGS", "json");
+    let gateway = place.start().await;
+    assert_eq!(gateway.ended().await, (Some(0), String::new()));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_second_signal_ends_a_busy_gateway_at_once() {
-    let mut gateway = Gateway::start(&[]).await;
+    let place = Place::new();
+    let mut gateway = place.start().await;
     let server = start(Server::pop3().at(Step::Login, Fault::Silent)).await;
     let other = start(Server::pop3()).await;
     let busy = gateway.check(&server, &["--json"]);
     let twice = async {
-        let waiting = |r: &mailfleet_mailsim::Recorder| r.sessions().current == 1;
-        let limit = std::time::Duration::from_secs(20);
-        assert!(server.recorder().wait_until(limit, waiting).await, "the check has begun");
+        let waiting = |r: &Recorder| r.sessions().current == 1;
+        assert!(server.recorder().wait_until(PATIENCE, waiting).await, "the check has begun");
         gateway.signal(Signal::SIGTERM);
         // The first signal counts as heard once what is new is refused: two signals in one
         // moment are one to a process.
-        let mut refused = false;
-        for _ in 0..100 {
-            let told = gateway.check(&other, &["--json"]).await;
-            refused = told.status == Some(3);
-            if refused {
-                break;
-            }
-        }
-        assert!(refused, "a draining gateway takes nothing new");
+        eventually("a draining gateway takes nothing new", async || {
+            (gateway.check(&other, &["--json"]).await.status == Some(3)).then_some(())
+        })
+        .await;
         gateway.signal(Signal::SIGTERM);
     };
     let (told, ()) = tokio::join!(busy, twice);
@@ -104,19 +58,93 @@ async fn a_second_signal_ends_a_busy_gateway_at_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_taken_port_is_our_failure_and_says_so() {
-    let gateway = Gateway::start(&[]).await;
-    let mut second = mailfleet(&["serve"]);
-    second.env("MAILFLEET_GATEWAY__LISTEN", gateway.url.trim_start_matches("http://"));
-    let told = ended(second).await;
-    assert_eq!(told.status, Some(3));
-    assert!(told.stderr.contains("cannot listen on 127.0.0.1"), "{}", told.stderr);
+    let (first, second) = (Place::new(), Place::new());
+    let gateway = first.start().await;
+    for (variable, key, at) in [
+        ("MAILFLEET_GATEWAY__LISTEN", "gateway", gateway.gateway),
+        ("MAILFLEET_ADMIN__LISTEN", "admin.listen", gateway.admin),
+    ] {
+        let mut command = second.command();
+        command.env(variable, at.to_string());
+        let told = ended(command).await;
+        assert_eq!((told.status, told.stdout.as_str()), (Some(3), ""));
+        let named = told.stderr.contains(&format!("cannot listen on {at}"));
+        assert!(named && told.stderr.contains(key), "{}", told.stderr);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_serve_on_the_same_file_is_refused() {
+    let place = Place::new();
+    let gateway = place.start().await;
+    let told = ended(place.command()).await;
+    assert_eq!((told.status, told.stdout.as_str()), (Some(3), ""));
+    let file = place.path("mailfleet.db");
+    let expect = format!("{} is used by another process (store.url)", file.display());
+    assert!(told.stderr.contains(&expect), "{}", told.stderr);
+    assert!(told.stderr.contains("need Postgres"), "it says what to do: {}", told.stderr);
+    // However the first one ends, the next one may begin.
+    gateway.kill().await;
+    assert_eq!(place.start().await.ended().await.0, Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn readiness_is_told_and_ends_with_the_first_signal() {
+    let place = Place::new();
+    let gateway = place.start().await;
+    assert_eq!(gateway.admin("/healthz").await, (200, "ok\n".to_owned()));
+    let ready = eventually("it becomes ready", async || {
+        let (status, body) = gateway.admin("/readyz").await;
+        (status == 200).then_some(body)
+    })
+    .await;
+    let ready: serde_json::Value = serde_json::from_str(&ready).expect("JSON");
+    let all = serde_json::json!({"gateway": "ok", "worker": "ok"});
+    assert_eq!((&ready["ready"], &ready["parts"]), (&true.into(), &all));
+    assert_eq!(gateway.admin("/metrics").await.0, 404);
+
+    let server = start(Server::pop3().at(Step::Login, Fault::Silent)).await;
+    let busy = gateway.check(&server, &["--json"]);
+    let draining = async {
+        let waiting = |r: &Recorder| r.sessions().current == 1;
+        assert!(server.recorder().wait_until(PATIENCE, waiting).await, "the check has begun");
+        gateway.signal(Signal::SIGTERM);
+        eventually("a draining process is not ready", async || {
+            let (status, body) = gateway.admin("/readyz").await;
+            (status == 503 && body.contains("the end has begun")).then_some(())
+        })
+        .await;
+        assert_eq!(gateway.admin("/healthz").await.0, 200, "it lives");
+        gateway.signal(Signal::SIGKILL);
+    };
+    let (told, ()) = tokio::join!(busy, draining);
+    assert_eq!(told.status, Some(3), "{}", told.stdout);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_used_is_named_with_its_key() {
+    let place = Place::new();
+    let cases: [(&str, &str, i32, &str); 4] = [
+        ("MAILFLEET_STORE__URL", "sqlite:/no/such/folder/m.db", 3, "store.url"),
+        ("MAILFLEET_VAULT__KEY_FILE", "/no/such/folder/m.keys", 3, "vault.key_file"),
+        ("MAILFLEET_BROKER__URL", "amqp://127.0.0.1:1", 2, "broker.url"),
+        ("MAILFLEET_GATEWAY__LISTEN", "0.0.0.0:0", 2, "gateway.listen"),
+    ];
+    for (variable, value, status, key) in cases {
+        let mut command = place.command();
+        command.env(variable, value);
+        let told = ended(command).await;
+        assert_eq!((told.status, told.stdout.as_str()), (Some(status), ""), "{variable}");
+        assert!(told.stderr.starts_with("error: ") && told.stderr.contains(key), "{}", told.stderr);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_configuration_is_wrong_usage() {
-    let mut command = mailfleet(&["serve"]);
-    command.env("MAILFLEET_GATEWAY__LISTEN", "0.0.0.0:0").env("MAILFLEET_STEPS__LOGIN", "30");
+    let place = Place::new();
+    let mut command = place.command();
+    command.env("MAILFLEET_STEPS__LOGIN", "30").env("MAILFLEET_LIMITS__CONCURRENCY", "0");
     let told = ended(command).await;
-    assert_eq!(told.status, Some(2));
-    assert!(told.stderr.contains("gateway.listen") || told.stderr.contains("steps.login"));
+    assert_eq!((told.status, told.stdout.as_str()), (Some(2), ""));
+    assert!(told.stderr.contains("limits.concurrency") && told.stderr.contains("steps.login"));
 }
