@@ -1,7 +1,7 @@
 //! Which answer of the port an SQLite error is.
 
 use deadpool_sqlite::rusqlite::{self, ErrorCode, ffi};
-use deadpool_sqlite::{InteractError, PoolError};
+use deadpool_sqlite::{HookError, InteractError, PoolError};
 
 use crate::trouble::Trouble;
 
@@ -62,7 +62,9 @@ fn is_about_writing(extended: i32) -> bool {
 /// No connection.
 pub(super) fn from_pool(error: PoolError) -> Trouble {
     match error {
-        PoolError::Backend(error) => from_sqlite(error),
+        PoolError::Backend(error) | PoolError::PostCreateHook(HookError::Backend(error)) => {
+            from_sqlite(error)
+        }
         PoolError::Timeout(_)
         | PoolError::Closed
         | PoolError::NoRuntimeSpecified

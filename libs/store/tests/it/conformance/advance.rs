@@ -6,8 +6,8 @@ use std::time::Duration;
 use futures::FutureExt;
 use mailfleet_model::Verdict;
 use mailfleet_model::fleet::{
-    Attempt, Dispatch, Gate, JobChange, JobClass, JobState, JobView, LegRecord, LegState, LoginTag,
-    MailboxTag, Payload, ShardIndex, Store,
+    Attempt, Dispatch, Gate, JobChange, JobClass, JobRecord, JobState, JobView, LegRecord,
+    LegState, LoginTag, MailboxTag, Payload, ShardIndex, Store,
 };
 
 use super::{Place, assert_corrupt, read, release, submit};
@@ -51,13 +51,13 @@ pub(crate) async fn whole_rows_are_written(place: &impl Place) {
         move |leg| *leg = new.clone()
     });
     let (_, wake) = store.advance(samples::job(1), write).await.unwrap().expect("a job");
-    assert_eq!(wake, [new.group.clone()]);
+    assert_eq!(wake, std::slice::from_ref(&new.group));
     let after = read(&store, 1).await;
     assert_eq!(after.legs[0].leg, new);
     assert_eq!(after.legs[1], before.legs[1]);
     // The job's row, as far as it may change.
     let job = |view: &JobView| {
-        let job = mailfleet_model::fleet::JobRecord {
+        let job = JobRecord {
             class: JobClass::Revalidation,
             deadline: view.job.deadline.plus(Duration::from_secs(1)),
             traceparent: Some("00-new".to_owned()),
@@ -166,27 +166,29 @@ pub(crate) async fn what_a_decision_may_not_do_is_corrupt(place: &impl Place) {
     submit(&store, &draft(2)).await;
     store.advance(samples::job(2), collect(0, Verdict::Healthy)).await.unwrap();
     let before = (read(&store, 1).await, read(&store, 2).await);
-    let mut wrong: Vec<Box<dyn Fn(&mut LegRecord) + Send + Sync>> = Vec::new();
-    wrong.push(Box::new(|leg| leg.state = LegState::Published));
-    wrong.push(Box::new(|leg| leg.state = LegState::Blocked));
-    wrong.push(Box::new(|leg| leg.state = LegState::Done));
-    wrong.push(Box::new(|leg| leg.id.index = 7));
-    wrong.push(Box::new(|leg| leg.id.job = samples::job(2)));
-    wrong.push(Box::new(|leg| leg.tenant = samples::tenant("other")));
-    for change in wrong {
+    let legs: [fn(&mut LegRecord); 6] = [
+        |leg| leg.state = LegState::Published,
+        |leg| leg.state = LegState::Blocked,
+        |leg| leg.state = LegState::Done,
+        |leg| leg.id.index = 7,
+        |leg| leg.id.job = samples::job(2),
+        |leg| leg.tenant = samples::tenant("other"),
+    ];
+    for change in legs {
         assert_corrupt(store.advance(samples::job(1), change_leg(0, change)).await);
     }
     let reopen = change_leg(0, |leg| leg.state = LegState::Ready);
     assert_corrupt(store.advance(samples::job(2), reopen).await);
-    let mut jobs: Vec<fn(&mut mailfleet_model::fleet::JobRecord)> = Vec::new();
-    jobs.push(|job| job.state = JobState::Done);
-    jobs.push(|job| job.report = Some(Payload::default()));
-    jobs.push(|job| job.id = samples::job(9));
-    jobs.push(|job| job.batch = Some(samples::batch(1)));
-    for (number, change) in jobs.into_iter().map(|change| (1, change)).chain([
-        (2, (|job| job.state = JobState::Cancelled) as fn(&mut mailfleet_model::fleet::JobRecord)),
-        (2, |job| job.verdict = None),
-    ]) {
+    let open: [fn(&mut JobRecord); 4] = [
+        |job| job.state = JobState::Done,
+        |job| job.report = Some(Payload::default()),
+        |job| job.id = samples::job(9),
+        |job| job.batch = Some(samples::batch(1)),
+    ];
+    let ended: [fn(&mut JobRecord); 2] =
+        [|job| job.state = JobState::Cancelled, |job| job.verdict = None];
+    for (number, change) in open.map(|change| (1, change)).into_iter().chain(ended.map(|c| (2, c)))
+    {
         let change = |view: &JobView| {
             let mut job = view.job.clone();
             change(&mut job);
