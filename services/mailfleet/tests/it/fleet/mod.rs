@@ -1,0 +1,16 @@
+//! A real fleet under real faults: gateways and workers as processes of the built binary, a
+//! RabbitMQ and a PostgreSQL of the lab, mail servers in the process of the test.
+//!
+//! A caller submits through every gateway while something is killed, frozen, cut off or
+//! changed, and writes a history. Afterwards a judge reads the history and what the mail
+//! servers recorded: nothing lost, one report for each job and the same everywhere, no session
+//! beyond a limit, only the pool's addresses, no refused password again.
+
+mod calm;
+mod client;
+mod ground;
+mod judge;
+mod lab;
+mod mail;
+mod process;
+mod proxy;
