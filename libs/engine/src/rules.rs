@@ -62,13 +62,16 @@ pub struct CollectRules {
     pub attempts: u32,
     /// Starts without a result after which a leg counts as what kills its workers.
     pub starts: u32,
+    /// The end of a job's time, kept for results that are on their way: what has failed is not
+    /// tried again in it. A leg ends five seconds past its budget at the latest.
+    pub kept: Duration,
     /// K: shards in a zone. The one number here that a deployment sets.
     pub shards: NonZeroU16,
 }
 
 impl Default for CollectRules {
     fn default() -> Self {
-        Self { attempts: 5, starts: 3, shards: DEFAULT_SHARDS }
+        Self { attempts: 5, starts: 3, kept: Duration::from_secs(8), shards: DEFAULT_SHARDS }
     }
 }
 

@@ -9,11 +9,11 @@ use std::time::Duration;
 
 use mailfleet_api::order;
 use mailfleet_engine::collect::{Composer as _, Event};
-use mailfleet_model::FaultCode;
 use mailfleet_model::fleet::{
     Control, GatewayQueue, JobView, LegEnd, LegSummary, NewsDelivery, NewsSource, Outcome,
     StartAnswer, Store, StoreError, WorkerMessage, WorkerNews,
 };
+use mailfleet_model::{FaultCode, Retry};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
@@ -151,7 +151,9 @@ pub(crate) fn readable<'a>(
     }
     let Some(row) = view.legs.get(usize::from(leg.index)) else { return Cow::Borrowed(event) };
     let code = FaultCode::Unknown;
-    let summary = LegSummary { code: Some(code), retry: Some(code.retry()), ..end.summary };
+    // Another run would be told in the same words: somebody has to mend that first.
+    let retry = Some(Retry::AfterFix);
+    let summary = LegSummary { code: Some(code), retry, ..end.summary };
     let end = LegEnd { summary, report: composer.closing(&row.leg, code) };
     Cow::Owned(Event::Ended(*leg, *dispatch, end))
 }

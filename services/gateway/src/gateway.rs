@@ -208,7 +208,10 @@ impl<S: Store, Q: GatewayQueue> Gateway<S, Q> {
         }
         if changed {
             self.watchers.notify(job);
-            self.link.changed(job);
+            // That a start was counted is nothing to look at: a second is soon enough.
+            if ended.is_some() || !matches!(event, Event::MayStart(..)) {
+                self.link.changed(job);
+            }
         }
         self.wakes.wake(wake);
         Ok(Some(answer))

@@ -28,10 +28,6 @@ use crate::tenants::Tenant;
 
 /// Validations have no mailbox that outlives them, so no second credential.
 const CREDENTIAL_VERSION: u64 = 1;
-/// Time that a job gets beyond its legs: they end within it whatever they do, and their
-/// results have to come back.
-const GRACE: Duration = Duration::from_secs(8);
-
 /// What is to be submitted.
 #[derive(Debug)]
 pub(crate) struct Order {
@@ -141,7 +137,8 @@ impl<S: Store, Q: GatewayQueue> Gateway<S, Q> {
             .map(|(planned, group)| self.leg(tenant, planned, group))
             .collect();
         let fields: Vec<&[u8]> = order.fields.iter().map(Vec::as_slice).collect();
-        let longest = longest(validation) + GRACE;
+        // Its legs end within it whatever they do, and their results have to come back.
+        let longest = longest(validation) + self.rules.collect.kept;
         Ok(JobDraft {
             id: *job,
             tenant: tenant.name.clone(),

@@ -48,8 +48,9 @@ pub(super) fn next(
         Retry::ServerHint(pause) => pause,
         Retry::Backoff { min, max } => back_off(min, max, leg),
     };
-    let due = view.now.plus(after);
-    (due < view.job.deadline).then_some(Next { after, attempt })
+    // A try that begins too late is worth less than the report that is there.
+    let ends = view.now.plus(after).plus(rules.kept);
+    (ends < view.job.deadline).then_some(Next { after, attempt })
 }
 
 /// Whether the server asks us to come later: no failure of the mailbox, so no try is

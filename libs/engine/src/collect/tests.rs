@@ -188,6 +188,20 @@ fn being_pushed_back_burns_no_try_and_the_deadline_ends_it() {
 }
 
 #[test]
+fn a_try_that_would_begin_too_late_is_not_made() {
+    let seconds = |n: u64| Timestamp(n * 1_000_000);
+    for (now, expect) in [(3_561, LegState::Snoozed), (3_562, LegState::Done)] {
+        let mut view = view(vec![leg(0, "incoming", Gate::Open, LegState::Published)]);
+        view.now = seconds(now);
+        let mut busy = end(Some(FaultCode::TooManyConnections), LoginOutcome::NotTried);
+        busy.summary.retry = Some(Retry::ServerHint(Duration::from_secs(30)));
+        after(&mut view, &Event::Ended(id(0), Dispatch(1), busy.clone()));
+        assert_eq!(states(&view), [expect], "30 s and 8 s from {now} s");
+        assert_eq!(view.legs[0].leg.end, Some(busy), "its report stands, or waits to be replaced");
+    }
+}
+
+#[test]
 fn a_mail_that_may_be_on_its_way_is_not_sent_again() {
     let mut view = view(vec![leg(0, "outgoing", Gate::Open, LegState::Published)]);
     let mut lost = end(Some(FaultCode::ConnectTimeout), LoginOutcome::Accepted);

@@ -5,6 +5,12 @@ use std::time::Duration;
 use mailfleet_api::v1;
 use mailfleet_api::v1::report::Verdict;
 use mailfleet_mailsim::{Fault, Running, Server, Step};
+use mailfleet_model::JobId;
+use mailfleet_model::fleet::{
+    Control, ControlLink, DEFAULT_SHARDS, Dispatch, GroupKey, LegEnd, LegId, LegSummary, Outcome,
+    Payload, ShardClaim, StartAnswer, StartRule, WorkerMessage, WorkerQueue, shard_of,
+};
+use mailfleet_model::leg::{LoginOutcome, Submission};
 use tokio::time::timeout;
 use tonic::Code;
 use tonic_health::pb::HealthCheckRequest;
@@ -103,4 +109,56 @@ async fn a_worker_that_comes_late_finds_what_waits_for_it() {
     let worker = ground.worker();
     assert_eq!(report(stream).await.verdict(), Verdict::Healthy);
     timeout(PATIENCE, worker.drained()).await.expect("it ends");
+}
+
+#[tokio::test]
+async fn a_result_that_nobody_can_read_ends_its_leg_and_harms_nothing_else() {
+    let server = mail(Server::pop3()).await;
+    let ground = Ground::new(config()).await;
+    let world = ground.gateway(everybody()).await;
+    let queue = ground.queue_of_a_worker();
+    let group = GroupKey::new("pop3:127.0.0.1").expect("a key");
+    let shard = shard_of(&group, DEFAULT_SHARDS);
+    let zone = config().zone;
+    let mut claim = queue.claim(&zone, shard, 10).await.expect("nobody else is there");
+    let stream = world.client().await.validate(pop3_request(&server)).await.expect("accepted");
+    let delivery = timeout(PATIENCE, claim.next()).await.expect("in time").expect("a leg");
+    assert_eq!((delivery.message.start, delivery.message.dispatch), (StartRule::Free, Dispatch(1)));
+    let summary = LegSummary {
+        code: None,
+        retry: None,
+        login: LoginOutcome::Accepted,
+        submission: Submission::NotSent,
+    };
+    let end = LegEnd { summary, report: Payload(b"no report at all".to_vec()) };
+    let news = |outcome| WorkerMessage {
+        worker: "scripted".parse().expect("a name"),
+        leg: delivery.leg(),
+        dispatch: delivery.message.dispatch,
+        outcome,
+    };
+    // Of another job, too, that nobody knows: it is passed over.
+    let stray = WorkerMessage {
+        leg: LegId { job: JobId(uuid::Uuid::from_u128(1)), index: 0 },
+        ..news(Outcome::MayStart)
+    };
+    let control = queue.control().await.expect("a link");
+    for message in [stray, news(Outcome::MayStart), news(Outcome::Ended(end.clone()))] {
+        queue.publish(&message).await.expect("published");
+    }
+    let mut answers = Vec::new();
+    while answers.len() < 2 {
+        let heard = timeout(PATIENCE, control.next()).await.expect("in time").expect("open");
+        if let Control::Start { leg, answer, .. } = heard {
+            answers.push((leg == delivery.leg(), answer));
+        }
+    }
+    answers.sort_unstable_by_key(|(is_ours, _)| *is_ours);
+    assert_eq!(answers[0], (false, StartAnswer::Drop));
+    // News of one job may be worked on in any order: it had started, or had ended.
+    assert!(answers[1].0);
+
+    let report = report(stream.into_inner()).await;
+    assert_eq!(report.verdict(), Verdict::Inconclusive);
+    assert_eq!(report.faults[0].code(), v1::fault::Code::Unknown);
 }

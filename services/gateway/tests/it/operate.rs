@@ -10,7 +10,7 @@ use mailfleet_mailsim::{Fault, Running, Server, Step};
 use tokio::time::{sleep, timeout};
 use tonic::Code;
 
-use crate::calls::{mail, pop3_apart, pop3_request, reason, report, seen};
+use crate::calls::{both_request, mail, pop3_apart, pop3_request, reason, report, seen};
 use crate::world::{Ground, PATIENCE, World, config, everybody, narrow};
 
 const GROUP: &str = "zones/default/limitGroups/pop3:127.0.0.1";
@@ -117,6 +117,41 @@ async fn a_job_says_what_it_waits_for_all_the_way() {
     assert!(ended.since_time.is_some());
     let told = explain(&world, &jobs[2], "").await;
     assert_eq!(told.summary, "The job has ended and waits for nothing.");
+}
+
+#[tokio::test]
+async fn a_leg_that_failed_for_the_moment_says_when_it_is_tried_again() {
+    let busy = Fault::Reply("-ERR [SYS/TEMP] try again later".into());
+    let server = mail(Server::pop3().at(Step::Login, busy)).await;
+    let world = World::start(config()).await;
+    let asked = v1::ValidateRequest {
+        budget: Some(Duration::from_secs(300).try_into().expect("a span of time")),
+        ..pop3_request(&server)
+    };
+    let job = submit(&world, asked).await;
+    let retry = explained(&world, &job, Reason::Retry).await;
+    assert!(retry.wait.is_some() && retry.text.contains("tried again in"), "{retry:?}");
+    assert_eq!(retry.code(), v1::fault::Code::AuthTemporaryFailure);
+}
+
+#[tokio::test]
+async fn the_leg_that_looks_for_the_test_mail_waits_for_the_others() {
+    let (imap, smtp) = (
+        mail(Server::imap()).await,
+        mail(Server::smtp().at(Step::Rcpt, Fault::Delay(Duration::from_secs(1)))).await,
+    );
+    let world = World::start(config()).await;
+    let mut asked = both_request(&imap, &smtp);
+    let endpoint = asked.incoming[0].endpoint.as_mut().expect("an endpoint");
+    endpoint.protocol = v1::endpoint::Protocol::Imap.into();
+    let to_self = v1::test_mail::Mode::ToSelf.into();
+    asked.test_mail = Some(v1::TestMail { mode: to_self, recipient: String::new() });
+    let job = submit(&world, asked).await;
+    let told = explain(&world, &job, "").await;
+    let kinds: Vec<_> = told.legs.iter().map(v1::LegExplanation::leg).collect();
+    use v1::leg::Kind;
+    assert_eq!(kinds, [Kind::Imap, Kind::Smtp, Kind::Roundtrip]);
+    assert_eq!(told.legs[2].reason(), Reason::OtherLeg);
 }
 
 #[tokio::test]

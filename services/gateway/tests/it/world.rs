@@ -8,7 +8,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use mailfleet_broker::{InProcess, InProcessGateway, Topology};
+use mailfleet_broker::{InProcess, InProcessGateway, InProcessWorker, Topology};
 use mailfleet_engine::Rules;
 use mailfleet_gateway::{
     Access, Config, Error, Gateway, Parts, Role, Running, Server, TenantQuota, Tenants,
@@ -149,6 +149,11 @@ impl Ground {
             worker.run(stopped).await.expect("the host has every address");
         });
         RunningWorker { shutdown, task: AbortOnDropHandle::new(task) }
+    }
+
+    /// A worker's side of the broker, for a test that plays the worker.
+    pub(crate) fn queue_of_a_worker(&self) -> InProcessWorker {
+        self.hub.worker("scripted".parse().expect("a name"))
     }
 
     /// Starts a gateway's loops, with nothing in front.
