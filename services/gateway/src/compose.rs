@@ -11,6 +11,7 @@ use mailfleet_engine::collect::{Composer, Unblocked};
 use mailfleet_engine::rules::DispatchRules;
 use mailfleet_engine::{Arrival, Job, arrival, join};
 use mailfleet_model::fleet::{Gate, JobRecord, JobView, LegRecord, LoginTag, Payload};
+use mailfleet_model::leg::{LegPlan, OutgoingPlan, Submission};
 use mailfleet_model::{
     EmailAddress, Endpoint, Evidence, FactKind, Fault, FaultCode, Leg, LegReport, Outline,
     OutlineLeg, Protocol, Step, StepKind, StepOutcome, TraceId, Verdict,
@@ -118,6 +119,10 @@ impl Composer for Compose<'_> {
         }
     }
 
+    fn runs_once(&self, leg: &LegRecord) -> bool {
+        sends(leg)
+    }
+
     fn spent(&self, leg: &LegRecord) -> Payload {
         // What this build cannot read may hold a credential anywhere: none of it is kept.
         let order = LegOrder::from_payload(&leg.payload).ok();
@@ -127,6 +132,10 @@ impl Composer for Compose<'_> {
     fn closing(&self, leg: &LegRecord, code: FaultCode) -> Payload {
         let mut report = self.begin(leg);
         let wait = self.kept_back(leg).filter(|_| code == FaultCode::AttemptBudgetExhausted);
+        if code == FaultCode::SubmissionOutcomeUnknown {
+            // So that the test mail is looked for.
+            report.submission = Submission::Unknown;
+        }
         report.faults.push(fault_of_ours(code, report.leg, wait));
         order::leg_result_payload(&report)
     }
@@ -142,6 +151,13 @@ impl Composer for Compose<'_> {
         let report = join(about, &self.outline(), legs);
         (report.verdict, order::report_payload(&report))
     }
+}
+
+/// Whether a leg sends a mail. What this build cannot read, its owners may be able to.
+pub(crate) fn sends(leg: &LegRecord) -> bool {
+    LegOrder::from_payload(&leg.payload).map_or(true, |order| {
+        matches!(order.plan, LegPlan::Outgoing(OutgoingPlan::TestMail { .. }))
+    })
 }
 
 /// The trace of a job: its own digits if nobody traces it.

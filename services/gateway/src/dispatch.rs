@@ -12,6 +12,7 @@ use mailfleet_model::fleet::{GatewayQueue, GroupId, LegMessage, LegRecord, Start
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+use crate::compose::sends;
 use crate::gateway::Gateway;
 
 /// Groups that are dispatched at once: a few, since each holds a connection of the store.
@@ -52,7 +53,8 @@ impl<S: Store, Q: GatewayQueue> Gateway<S, Q> {
             Err(error) => return self.troubles.dispatch.begins(&error),
         };
         self.publish_all(legs, began, |leg| {
-            if leg.dispatch.0 == 1 { StartRule::Free } else { StartRule::Ask }
+            // A mail is sent once: its start must be known before it is made.
+            if leg.dispatch.0 == 1 && !sends(leg) { StartRule::Free } else { StartRule::Ask }
         })
         .await;
         for leg in decided.refused {

@@ -56,6 +56,10 @@ pub trait Composer {
     /// What a gated leg does now that the legs before it have ended.
     fn unblock(&self, leg: &LegRecord, legs: &[LegRecord]) -> Unblocked;
 
+    /// Whether a leg must not be run twice, because it does what cannot be taken back: it
+    /// sends a mail.
+    fn runs_once(&self, leg: &LegRecord) -> bool;
+
     /// The order of a leg that has ended: enough to show it, without its credential, which
     /// nobody may use any more.
     fn spent(&self, leg: &LegRecord) -> Payload;
@@ -158,6 +162,10 @@ impl<'a, C: Composer> Work<'a, C> {
         }
         let shards = self.rules.collect.shards;
         let Some(leg) = self.change(index) else { return };
+        if returned.reason != ReturnReason::Redelivered && leg.started == dispatch {
+            // Whoever had it says that it did not run, so this was no start.
+            leg.starts = leg.starts.saturating_sub(1);
+        }
         if let ReturnReason::Regroup(key) = &returned.reason {
             leg.group.key = key.clone();
             leg.shard = shard_of(key, shards);
@@ -183,9 +191,19 @@ impl<'a, C: Composer> Work<'a, C> {
             self.skip(index, FaultCode::LegNotTried);
             return StartAnswer::Drop;
         }
-        if leg_differs(self.legs.get(index), dispatch)
-            && let Some(leg) = self.change_quietly(index)
-        {
+        let Some(leg) = self.legs.get(index).filter(|leg| leg.started != dispatch) else {
+            return StartAnswer::Go;
+        };
+        if leg.starts > 0 && self.composer.runs_once(leg) {
+            // It may have been sent, and nobody lived to tell.
+            self.close_ours(index, FaultCode::SubmissionOutcomeUnknown);
+            return StartAnswer::Drop;
+        }
+        if self.rules.collect.starts <= leg.starts {
+            self.close_ours(index, FaultCode::WorkerLost);
+            return StartAnswer::Drop;
+        }
+        if let Some(leg) = self.change_quietly(index) {
             leg.started = dispatch;
             leg.starts = leg.starts.saturating_add(1);
         }
@@ -349,7 +367,11 @@ impl<'a, C: Composer> Work<'a, C> {
 
     fn ours(&self, index: usize, code: FaultCode) -> LegEnd {
         let report = self.legs.get(index).map(|leg| self.composer.closing(leg, code));
-        LegEnd { summary: not_run(Some(code)), report: report.unwrap_or_default() }
+        let mut summary = not_run(Some(code));
+        if code == FaultCode::SubmissionOutcomeUnknown {
+            summary.submission = Submission::Unknown;
+        }
+        LegEnd { summary, report: report.unwrap_or_default() }
     }
 
     fn login_may_be_tried(&self, index: usize) -> bool {
@@ -382,10 +404,6 @@ impl<'a, C: Composer> Work<'a, C> {
 
 fn age(leg: &LegRecord, dispatch: Dispatch) -> Age {
     if dispatch == leg.dispatch { Age::Current } else { Age::Older }
-}
-
-fn leg_differs(leg: Option<&LegRecord>, dispatch: Dispatch) -> bool {
-    leg.is_some_and(|leg| leg.started != dispatch)
 }
 
 /// The summary of a leg that no worker ended.

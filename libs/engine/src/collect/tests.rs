@@ -25,6 +25,10 @@ impl Composer for Plain {
         }
     }
 
+    fn runs_once(&self, leg: &LegRecord) -> bool {
+        leg.kind.as_str() == "outgoing"
+    }
+
     fn spent(&self, _leg: &LegRecord) -> Payload {
         Payload(b"spent".to_vec())
     }
@@ -272,6 +276,39 @@ fn three_starts_without_a_result_are_enough() {
     }
     let code = view.legs[0].leg.end.as_ref().and_then(|end| end.summary.code);
     assert_eq!((view.job.state, code), (JobState::Done, Some(FaultCode::WorkerLost)));
+}
+
+#[test]
+fn starts_that_ended_with_the_process_are_enough_too() {
+    // In one process nothing is redelivered: what was out is recalled at the next start.
+    let mut view = view(vec![leg(0, "incoming", Gate::Open, LegState::Published)]);
+    for dispatch in (1..=4).map(Dispatch) {
+        view.legs[0].leg.state = LegState::Published;
+        view.legs[0].leg.dispatch = dispatch;
+        let answer = after(&mut view, &Event::MayStart(id(0), dispatch));
+        assert_eq!(answer == StartAnswer::Go, dispatch.0 <= 3, "{dispatch:?}");
+    }
+    let code = view.legs[0].leg.end.as_ref().and_then(|end| end.summary.code);
+    assert_eq!((view.job.state, code), (JobState::Done, Some(FaultCode::WorkerLost)));
+}
+
+#[test]
+fn what_sends_a_mail_starts_once_and_ends_as_unknown() {
+    let mut view = view(vec![leg(0, "outgoing", Gate::Open, LegState::Published)]);
+    assert_eq!(after(&mut view, &Event::MayStart(id(0), Dispatch(1))), StartAnswer::Go);
+    // A leg that is known not to have run starts all the same.
+    let unanswered = Returned { reason: ReturnReason::Unanswered, after: Duration::ZERO };
+    after(&mut view, &Event::Returned(id(0), Dispatch(1), unanswered));
+    assert_eq!((states(&view), view.legs[0].leg.starts), (vec![LegState::Ready], 0));
+    for (dispatch, answer) in [(2, StartAnswer::Go), (3, StartAnswer::Drop)] {
+        view.legs[0].leg.state = LegState::Published;
+        view.legs[0].leg.dispatch = Dispatch(dispatch);
+        assert_eq!(after(&mut view, &Event::MayStart(id(0), Dispatch(dispatch))), answer);
+    }
+    let end = view.legs[0].leg.end.as_ref().expect("it has ended");
+    assert_eq!(end.summary.code, Some(FaultCode::SubmissionOutcomeUnknown));
+    assert_eq!(end.summary.submission, Submission::Unknown, "so the mail is looked for");
+    assert_eq!(view.job.state, JobState::Done);
 }
 
 #[test]

@@ -57,6 +57,10 @@ impl Composer for Plain {
         Unblocked::Ready(None)
     }
 
+    fn runs_once(&self, _leg: &LegRecord) -> bool {
+        false
+    }
+
     fn spent(&self, leg: &LegRecord) -> Payload {
         leg.payload.clone()
     }
