@@ -190,6 +190,7 @@ pub(super) fn gateway(settings: &Settings) -> mailfleet_gateway::Config {
         drain_grace: settings.drain,
         zone: settings.zone.clone(),
         limits: settings.default_limits,
+        group_limits: settings.group_limits.iter().cloned().collect(),
         pools: settings.pools.clone(),
         retention: settings.retention,
         ..mailfleet_gateway::Config::default()
