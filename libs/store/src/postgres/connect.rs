@@ -46,14 +46,20 @@ pub(super) fn pool(
         })
 }
 
-/// What every session is told. Whoever turned off waiting for the disk in the server's
-/// configuration did not mean the jobs that we promise to keep.
+/// What every session is told.
+///
+/// Whoever turned off waiting for the disk in the server's configuration did not mean the
+/// jobs that we promise to keep. Every statement has its index: a plan that was made while
+/// the tables were small, and is kept with the prepared statement, must not read them from
+/// end to end once they are large; and no statement is worth compiling.
 fn session(deadline: Duration) -> String {
     let most = (deadline + GRACE).as_millis();
     format!(
         "SET statement_timeout = {most}; \
          SET idle_in_transaction_session_timeout = {most}; \
          SET default_transaction_isolation = 'read committed'; \
+         SET enable_seqscan = off; \
+         SET jit = off; \
          SELECT set_config('synchronous_commit', 'on', false) \
            WHERE current_setting('synchronous_commit') = 'off'"
     )

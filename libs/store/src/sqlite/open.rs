@@ -28,6 +28,10 @@ const TRIES: u32 = 5;
 /// Prepared statements that a connection keeps: more than there are.
 const STATEMENTS: usize = 128;
 
+/// Pages of the file that the writer keeps, in KiB: what dispatch reads again and again
+/// stays there beside what passes by.
+const CACHE_KIB: i64 = 16 * 1024;
+
 /// What a connection is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Role {
@@ -98,6 +102,7 @@ fn set_up(sqlite: &mut Connection, role: Role, deadline: Duration) -> rusqlite::
         Role::Writer => {
             sqlite.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
             sqlite.pragma_update(None, "synchronous", "FULL")?;
+            sqlite.pragma_update(None, "cache_size", -CACHE_KIB)?;
             sqlite.pragma_update_and_check(None, "secure_delete", true, |_| Ok(()))
         }
         Role::Reader => sqlite.pragma_update(None, "query_only", true),

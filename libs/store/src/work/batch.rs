@@ -110,11 +110,14 @@ const READY_GROUPS: Statement = Statement {
              WHERE state = 'READY' AND batch <> x'00000000000000000000000000000000' \
                AND batch = $1 ORDER BY zone, name LIMIT 1) \
          UNION ALL \
-           SELECT n.zone, n.name FROM found f JOIN legs n ON n.rowid = ( \
-             SELECT l.rowid FROM legs l \
-             WHERE l.state = 'READY' AND l.batch <> x'00000000000000000000000000000000' \
-               AND l.batch = $1 AND (l.zone, l.name) > (f.zone, f.name) \
-             ORDER BY l.zone, l.name LIMIT 1) \
+           SELECT n.zone, n.name FROM found f JOIN legs n ON n.rowid = coalesce( \
+             (SELECT l.rowid FROM legs l WHERE l.state = 'READY' \
+               AND l.batch <> x'00000000000000000000000000000000' \
+               AND l.batch = $1 AND l.zone = f.zone AND l.name > f.name \
+               ORDER BY l.name LIMIT 1), \
+             (SELECT l.rowid FROM legs l WHERE l.state = 'READY' \
+               AND l.batch <> x'00000000000000000000000000000000' \
+               AND l.batch = $1 AND l.zone > f.zone ORDER BY l.zone, l.name LIMIT 1)) \
          ) SELECT zone, name FROM found LIMIT 1000",
     ),
 };

@@ -163,11 +163,20 @@ const WAITING: Statement = Statement {
              WHERE state = 'READY' ORDER BY zone, name, class, tenant, batch LIMIT 1) \
          UNION ALL \
            SELECT n.zone, n.name, n.class, n.tenant, n.batch \
-           FROM found f JOIN legs n ON n.rowid = ( \
-             SELECT l.rowid FROM legs l WHERE l.state = 'READY' \
-               AND (l.zone, l.name, l.class, l.tenant, l.batch) \
-                 > (f.zone, f.name, f.class, f.tenant, f.batch) \
-             ORDER BY l.zone, l.name, l.class, l.tenant, l.batch LIMIT 1) \
+           FROM found f JOIN legs n ON n.rowid = coalesce( \
+             (SELECT l.rowid FROM legs l WHERE l.state = 'READY' AND l.zone = f.zone \
+               AND l.name = f.name AND l.class = f.class AND l.tenant = f.tenant \
+               AND l.batch > f.batch ORDER BY l.batch LIMIT 1), \
+             (SELECT l.rowid FROM legs l WHERE l.state = 'READY' AND l.zone = f.zone \
+               AND l.name = f.name AND l.class = f.class AND l.tenant > f.tenant \
+               ORDER BY l.tenant, l.batch LIMIT 1), \
+             (SELECT l.rowid FROM legs l WHERE l.state = 'READY' AND l.zone = f.zone \
+               AND l.name = f.name AND l.class > f.class \
+               ORDER BY l.class, l.tenant, l.batch LIMIT 1), \
+             (SELECT l.rowid FROM legs l WHERE l.state = 'READY' AND l.zone = f.zone \
+               AND l.name > f.name ORDER BY l.name, l.class, l.tenant, l.batch LIMIT 1), \
+             (SELECT l.rowid FROM legs l WHERE l.state = 'READY' AND l.zone > f.zone \
+               ORDER BY l.zone, l.name, l.class, l.tenant, l.batch LIMIT 1)) \
          ), waiting AS (SELECT DISTINCT f.zone, f.name FROM found f WHERE NOT EXISTS ( \
            SELECT 1 FROM batches b WHERE b.id = f.batch AND b.paused IS NOT NULL)) \
          SELECT g.zone, g.name FROM waiting w JOIN limit_groups g \

@@ -101,17 +101,24 @@ const STRETCHES: Statement = Statement {
              AND t.class = f.class AND t.tenant = f.tenant \
          WHERE NOT EXISTS ( \
            SELECT 1 FROM batches b WHERE b.id = f.batch AND b.paused IS NOT NULL)",
+    // SQLite finds the place of a row value in an index, and then reads past all that equal
+    // it; it steps over equal values of one column at once. So each column has its look.
     sqlite: Some(
         "WITH RECURSIVE found (class, tenant, batch) AS ( \
            SELECT * FROM (SELECT class, tenant, batch FROM legs \
              WHERE state = 'READY' AND zone = $1 AND name = $2 \
              ORDER BY class, tenant, batch LIMIT 1) \
          UNION ALL \
-           SELECT n.class, n.tenant, n.batch FROM found f JOIN legs n ON n.rowid = ( \
-             SELECT l.rowid FROM legs l \
-             WHERE l.state = 'READY' AND l.zone = $1 AND l.name = $2 \
-               AND (l.class, l.tenant, l.batch) > (f.class, f.tenant, f.batch) \
-             ORDER BY l.class, l.tenant, l.batch LIMIT 1) \
+           SELECT n.class, n.tenant, n.batch FROM found f JOIN legs n ON n.rowid = coalesce( \
+             (SELECT l.rowid FROM legs l WHERE l.state = 'READY' AND l.zone = $1 \
+               AND l.name = $2 AND l.class = f.class AND l.tenant = f.tenant \
+               AND l.batch > f.batch ORDER BY l.batch LIMIT 1), \
+             (SELECT l.rowid FROM legs l WHERE l.state = 'READY' AND l.zone = $1 \
+               AND l.name = $2 AND l.class = f.class AND l.tenant > f.tenant \
+               ORDER BY l.tenant, l.batch LIMIT 1), \
+             (SELECT l.rowid FROM legs l WHERE l.state = 'READY' AND l.zone = $1 \
+               AND l.name = $2 AND l.class > f.class \
+               ORDER BY l.class, l.tenant, l.batch LIMIT 1)) \
          ) \
          SELECT f.class, f.tenant, f.batch, coalesce(t.served, 0) FROM found f \
            LEFT JOIN turns t ON t.zone = $1 AND t.name = $2 \
