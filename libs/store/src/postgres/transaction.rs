@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use deadpool_postgres::{Object, Pool};
+use deadpool_postgres::{Object, Pool, Transaction};
 use tokio::time::timeout;
 use tokio_postgres::IsolationLevel;
 
@@ -11,8 +11,9 @@ use crate::postgres::trouble::{from_pool, from_postgres};
 use crate::trouble::Trouble;
 use crate::tx::{Access, Decide, Work};
 
-/// Times that work is tried. Conflicts end by themselves: somebody always wins.
-const TRIES: u32 = 10;
+/// Times that work is tried. Conflicts end by themselves: somebody always wins. More than
+/// the pool has connections that may have been lost at once.
+const TRIES: u32 = 12;
 
 /// Does the work; the decisions are made here, in the caller's own task.
 pub(super) async fn perform<W: Work>(
@@ -51,20 +52,30 @@ async fn once<W: Work>(
         Access::Snapshot => {
             let build = client.build_transaction();
             let build = build.isolation_level(IsolationLevel::RepeatableRead).read_only(true);
-            within(build.start().await, work, decide).await
+            within(build.start().await.map_err(elsewhere)?, work, decide).await
         }
-        Access::Change => within(client.transaction().await, work, decide).await,
+        Access::Change => {
+            within(client.transaction().await.map_err(elsewhere)?, work, decide).await
+        }
     };
     lease.give_back();
     done
 }
 
+/// A transaction could not even begin, so nothing has happened. Where the server has been
+/// away, this connection may not know it yet, and the next one is better.
+fn elsewhere(error: tokio_postgres::Error) -> Trouble {
+    match from_postgres(error) {
+        Trouble::Unavailable(source) => Trouble::Conflict(source),
+        trouble => trouble,
+    }
+}
+
 async fn within<W: Work>(
-    begun: Result<deadpool_postgres::Transaction<'_>, tokio_postgres::Error>,
+    transaction: Transaction<'_>,
     work: &W,
     decide: &impl Decide<W::View, W::Answer>,
 ) -> Result<W::Output, Trouble> {
-    let transaction = begun.map_err(from_postgres)?;
     match work.work(&Session(&transaction), decide).await {
         Ok(output) => {
             transaction.commit().await.map_err(from_postgres)?;

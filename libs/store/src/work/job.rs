@@ -14,9 +14,6 @@ use crate::tx::{Access, Decide, Statement, Tx, Work};
 use crate::value::Value;
 use crate::work::counts;
 
-/// Most jobs whose versions are asked for at once.
-const VERSIONS: usize = 1_000;
-
 const LEGS: &str = concat!(
     "SELECT ",
     leg_columns!(),
@@ -171,7 +168,7 @@ impl Work for Versions {
 
     async fn work(&self, tx: &impl Tx, _: &impl Decide<(), ()>) -> Result<Self::Output, Trouble> {
         let ids: Vec<String> =
-            self.jobs.iter().take(VERSIONS).map(|job| format!("\"{}\"", job.0.simple())).collect();
+            self.jobs.iter().map(|job| format!("\"{}\"", job.0.simple())).collect();
         let ids = format!("[{}]", ids.join(","));
         let mut versions = Vec::new();
         for mut row in tx.rows(OF_JOBS, &[Value::Text(&ids)]).await? {

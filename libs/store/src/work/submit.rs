@@ -16,6 +16,9 @@ use crate::tx::{Access, Decide, Statement, Tx, Work};
 use crate::value::Value;
 use crate::work::counts::{self, Counted, Counts};
 
+/// Most legs of a job.
+const LEGS: usize = 16;
+
 pub(crate) struct Submit {
     pub(crate) draft: JobDraft,
 }
@@ -32,6 +35,9 @@ impl Work for Submit {
         tx: &impl Tx,
         decide: &impl Decide<SubmitView, Admission>,
     ) -> Result<Submitted, Trouble> {
+        if !(1..=LEGS).contains(&self.draft.legs.len()) {
+            return Err(Trouble::corrupt(format_args!("a job has 1 to {LEGS} legs")));
+        }
         let (view, admission) = decide.decide(view(tx, &self.draft).await?)?;
         let wake = match &admission {
             Admission::Accept => store(tx, &self.draft, view.now).await?,

@@ -64,6 +64,7 @@ macro_rules! suite {
             legs_with_a_gate_are_blocked,
             a_job_of_a_batch_that_is_not_the_tenants_is_corrupt,
             an_acceptance_against_what_was_seen_is_corrupt,
+            a_job_has_legs_and_not_too_many,
             numbers_that_no_database_holds_are_bounded,
         );
         $crate::conformance::suite!(@module release $place:

@@ -209,6 +209,16 @@ pub(crate) async fn an_acceptance_against_what_was_seen_is_corrupt(place: &impl 
     assert_eq!(budgets.iter().map(|budget| budget.refusals).collect::<Vec<_>>(), [1]);
 }
 
+pub(crate) async fn a_job_has_legs_and_not_too_many(place: &impl Place) {
+    let store = place.open().await;
+    for n_legs in [0, 17] {
+        let legs = vec![leg_draft(); n_legs];
+        assert_corrupt(store.submit(&samples::with_legs(1, legs), accept).await);
+    }
+    submit(&store, &samples::with_legs(1, vec![leg_draft(); 16])).await;
+    assert_eq!(read(&store, 1).await.legs.len(), 16);
+}
+
 pub(crate) async fn numbers_that_no_database_holds_are_bounded(place: &impl Place) {
     let store = place.open().await;
     let endless = LegDraft { cap: Duration::MAX, ..leg_draft() };

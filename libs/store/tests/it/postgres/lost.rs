@@ -88,6 +88,22 @@ async fn a_connection_that_ends_in_the_middle_leaves_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn connections_that_were_lost_while_nobody_used_them_are_replaced() {
+    let Some(schema) = Schema::start().await else { return };
+    let name = format!("k{}", uuid::Uuid::new_v4().simple());
+    let store = named(&schema, &name).await;
+    submit(&store, &draft(1)).await;
+    for _ in 0..5 {
+        // Several connections, so that some are in the pool.
+        let advance = async || store.advance(job(1), crate::decisions::change_leg(0, |_| {})).await;
+        let (a, b, c) = tokio::join!(advance(), advance(), advance());
+        assert!(a.is_ok() && b.is_ok() && c.is_ok(), "{a:?} {b:?} {c:?}");
+        kill(&schema, &name).await;
+    }
+    schema.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whenever_connections_end_everything_or_nothing_is_there() {
     let Some(schema) = Schema::start().await else { return };
     let name = format!("k{}", uuid::Uuid::new_v4().simple());
