@@ -1,5 +1,6 @@
 //! The benchmarks.
 
+mod dispatch;
 mod link;
 mod round_trips;
 mod sessions;
@@ -22,6 +23,11 @@ pub(crate) struct Arguments {
     /// Sessions held open in the memory benchmark.
     #[arg(long, default_value_t = 10_000)]
     sessions: u32,
+    /// A database to measure dispatch on, beside SQLite: postgres://…
+    ///
+    /// What is written there is erased in the end.
+    #[arg(long, value_name = "URL", env = "MAILFLEET_LOADTEST_STORE", hide_env_values = true)]
+    store: Option<String>,
 }
 
 /// The benchmarks there are.
@@ -33,11 +39,13 @@ enum Which {
     RoundTrips,
     /// Memory of open sessions at servers that never answer.
     Sessions,
+    /// The cost of one release, by how many legs wait.
+    Dispatch,
 }
 
 /// Runs what was asked for.
 pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
-    let all = [Which::Validations, Which::RoundTrips, Which::Sessions];
+    let all = [Which::Validations, Which::RoundTrips, Which::Sessions, Which::Dispatch];
     let which = if arguments.which.is_empty() { &all[..] } else { &arguments.which };
     for benchmark in which {
         match benchmark {
@@ -46,6 +54,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
             }
             Which::RoundTrips => round_trips::run().await?,
             Which::Sessions => sessions::run(arguments.sessions).await?,
+            Which::Dispatch => dispatch::run(arguments.store.as_deref()).await?,
         }
     }
     Ok(())
