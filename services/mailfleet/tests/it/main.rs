@@ -4,6 +4,7 @@
 
 mod check;
 mod command;
+mod crash;
 mod fleet;
 mod keys;
 mod place;

@@ -14,6 +14,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, Buf
 use tokio::net::TcpStream;
 use tokio::process::{Child, ChildStdout};
 use tokio::time::{Instant, interval, timeout};
+use tonic::transport::{Channel, Endpoint};
 
 use crate::check::{ADDRESS, authority};
 use crate::command::{Ended, ended, mailfleet};
@@ -155,6 +156,12 @@ impl Serve {
         let read = timeout(PATIENCE, self.stdout.read_to_string(&mut rest)).await;
         read.expect("it ends in time").expect("UTF-8");
         (self.child.wait().await.expect("it ends").code(), rest)
+    }
+
+    /// A connection to the gateway.
+    pub(crate) async fn channel(&self) -> Channel {
+        let endpoint = Endpoint::from_shared(self.url.clone()).expect("an address");
+        endpoint.connect().await.expect("it listens")
     }
 
     /// Status and body of a page of the admin port.
