@@ -4,6 +4,7 @@
 //! them and at the gateway's final answers when all is over, and knows nothing of how the
 //! gateway works.
 
+mod full;
 mod judge;
 mod kill;
 mod mails;

@@ -186,8 +186,8 @@ impl Desk {
         Ok(())
     }
 
-    /// Asks for one order. Gives whether it was accepted.
-    pub(super) async fn one(&self, channel: Channel, mails: &Mails) -> bool {
+    /// Submits one order.
+    pub(super) async fn one(&self, channel: Channel, mails: &Mails) -> Result<(), Status> {
         let client = ValidationServiceClient::new(channel);
         let mut client = client.max_decoding_message_size(MAX_MESSAGE);
         let mut order = self.next().expect("an order is left");
@@ -197,7 +197,7 @@ impl Desk {
         } else {
             self.add(order)
         }
-        asked.is_ok()
+        asked
     }
 
     async fn submit(
