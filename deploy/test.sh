@@ -6,6 +6,8 @@
 # shellcheck disable=SC2317  # most functions are reached only through `step`
 set -euo pipefail
 cd "$(dirname "$0")/.."
+# shellcheck source=deploy/packages.sh
+. deploy/packages.sh
 
 usage() {
     cat <<'TEXT'
@@ -134,66 +136,6 @@ trap finish EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-missing_packages() {
-    local package
-    for package in "${PACKAGES[@]}"; do
-        [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] ||
-            echo "$package"
-    done
-}
-
-# Installs the packages that are missing, without starting or enabling any of their services.
-install_packages() {
-    local missing policy=/usr/sbin/policy-rc.d
-    mapfile -t missing < <(missing_packages)
-    if [ ${#missing[@]} -eq 0 ]; then
-        echo "all here"
-        return
-    fi
-    if [ "$(id -u)" -ne 0 ]; then
-        loud "these packages are missing, and only root can install them: ${missing[*]}"
-        return 1
-    fi
-    echo "installing ${missing[*]}"
-    export DEBIAN_FRONTEND=noninteractive
-    if [ ! -e "$policy" ]; then
-        printf '#!/bin/sh\nexit 101\n' >"$policy"
-        chmod 755 "$policy"
-        trap 'rm -f /usr/sbin/policy-rc.d' EXIT
-    fi
-    if [[ " ${missing[*]} " == *" postgresql "* ]]; then
-        # Its package would make a cluster of its own.
-        apt_install postgresql-common || {
-            apt-get -qq update
-            apt_install postgresql-common
-        }
-        sed -i 's/^#\?create_main_cluster.*/create_main_cluster = false/' \
-            /etc/postgresql-common/createcluster.conf
-    fi
-    # The lab brings its own configuration; a system-wide one would only be in the way.
-    echo "postfix postfix/main_mailer_type select No configuration" | debconf-set-selections
-    apt_install "${missing[@]}" || {
-        apt-get -qq update
-        apt_install "${missing[@]}"
-    }
-    if command -v systemctl >/dev/null; then
-        systemctl --quiet disable dovecot.service postfix.service rabbitmq-server.service \
-            postgresql.service 2>/dev/null || true
-    fi
-}
-
-apt_install() {
-    local log
-    log=$(mktemp)
-    if apt-get -qq -y --no-install-recommends -o Dpkg::Use-Pty=0 install "$@" >"$log" 2>&1; then
-        rm -f "$log"
-    else
-        tail -n 20 "$log" >&2
-        rm -f "$log"
-        return 1
-    fi
-}
-
 # Both runners run the same tests. Nextest gives each a process and ends those that hang; it
 # is not installed here, since building it takes longer than all the tests.
 run_tests() {
@@ -229,7 +171,7 @@ if [ "$LIST" = no ] && selected lab,unit; then
 fi
 
 # The steps: groups, title, command. A `must` that fails ends the run; a `step` lets the others run.
-must lab,unit "Debian packages" install_packages
+must lab,unit "Debian packages" install_packages "${PACKAGES[@]}"
 step lint "Formatting" cargo fmt --all --check
 step lint "Clippy" cargo clippy --workspace --all-targets --locked -- -D warnings
 step deny "Dependencies" check_dependencies
