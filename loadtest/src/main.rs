@@ -5,6 +5,7 @@
 //! that their CPU time and memory do not count.
 
 mod bench;
+mod offer;
 mod setup;
 mod simulate;
 mod usage;

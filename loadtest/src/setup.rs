@@ -38,6 +38,10 @@ pub(crate) struct Servers {
     pub(crate) smtp: u16,
     /// The CA that signed their certificates.
     pub(crate) root: CertificateDer<'static>,
+    /// The same as a text.
+    pub(crate) pem: String,
+    /// Their process.
+    pub(crate) pid: u32,
     _child: Child,
 }
 
@@ -67,7 +71,8 @@ impl Servers {
         }
         let root = CertificateDer::from_pem_slice(pem.as_bytes())
             .map_err(|error| anyhow::anyhow!("the simulator's CA cannot be read: {error}"))?;
-        Ok(Self { imap, smtp, root, _child: child })
+        let pid = child.id().context("the simulated servers ended")?;
+        Ok(Self { imap, smtp, root, pem, pid, _child: child })
     }
 }
 

@@ -1,11 +1,16 @@
 //! The benchmarks.
 
 mod dispatch;
+mod embedded;
+mod fleet;
+mod knee;
 mod link;
 mod round_trips;
 mod sessions;
+mod takeover;
 mod validations;
 
+use anyhow::Context;
 use clap::ValueEnum;
 
 /// Which benchmarks to run, and how large.
@@ -28,6 +33,20 @@ pub(crate) struct Arguments {
     /// What is written there is erased in the end.
     #[arg(long, value_name = "URL", env = "MAILFLEET_LOADTEST_STORE", hide_env_values = true)]
     store: Option<String>,
+    /// Gateways of the fleet to measure; may be repeated.
+    #[arg(long, value_name = "URL")]
+    gateway: Vec<String>,
+    /// Its broker: amqp://…
+    #[arg(long, value_name = "URL", env = "MAILFLEET_BROKER__URL", hide_env_values = true)]
+    broker: Option<String>,
+    /// A process of the fleet whose CPU time is told, as NAME=PID; may be repeated.
+    #[arg(long, value_name = "NAME=PID", value_parser = process)]
+    process: Vec<(String, u32)>,
+}
+
+fn process(text: &str) -> Result<(String, u32), String> {
+    let pair = text.split_once('=').and_then(|(name, pid)| Some((name, pid.parse().ok()?)));
+    pair.map(|(name, pid): (&str, u32)| (name.to_owned(), pid)).ok_or("is not NAME=PID".to_owned())
 }
 
 /// The benchmarks there are.
@@ -41,11 +60,20 @@ enum Which {
     Sessions,
     /// The cost of one release, by how many legs wait.
     Dispatch,
+    /// `mailfleet serve` under load, beside the same validations run directly.
+    Embedded,
+    /// A running fleet under load (--gateway, --broker), beside a bare loop on its broker.
+    Fleet,
+    /// How long legs wait whose worker goes (--gateway, and --process for each worker). Leaves
+    /// a fleet with two workers less.
+    Takeover,
 }
 
 /// Runs what was asked for.
 pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
-    let all = [Which::Validations, Which::RoundTrips, Which::Sessions, Which::Dispatch];
+    // A fleet has to be named, so it is not among what needs nothing.
+    let all =
+        [Which::Validations, Which::RoundTrips, Which::Sessions, Which::Dispatch, Which::Embedded];
     let which = if arguments.which.is_empty() { &all[..] } else { &arguments.which };
     for benchmark in which {
         match benchmark {
@@ -55,6 +83,13 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
             Which::RoundTrips => round_trips::run().await?,
             Which::Sessions => sessions::run(arguments.sessions).await?,
             Which::Dispatch => dispatch::run(arguments.store.as_deref()).await?,
+            Which::Embedded => embedded::run().await?,
+            Which::Takeover => takeover::run(&arguments.gateway, &arguments.process).await?,
+            Which::Fleet => {
+                let broker =
+                    arguments.broker.as_deref().context("name the broker: --broker URL")?;
+                fleet::run(&arguments.gateway, broker, &arguments.process).await?;
+            }
         }
     }
     Ok(())

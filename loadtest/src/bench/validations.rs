@@ -56,9 +56,9 @@ pub(crate) async fn run(count: u32, concurrency: usize) -> anyhow::Result<()> {
 
 /// What a loop cost.
 #[derive(Debug, Clone, Copy, Default)]
-struct Cost {
-    cpu: Duration,
-    wall: Duration,
+pub(super) struct Cost {
+    pub(super) cpu: Duration,
+    pub(super) wall: Duration,
 }
 
 impl std::ops::AddAssign for Cost {
@@ -82,7 +82,7 @@ impl Cost {
 }
 
 /// Runs `count` pieces of work, `concurrency` at a time.
-async fn many<F, W>(count: u32, concurrency: usize, work: F) -> anyhow::Result<Cost>
+pub(super) async fn many<F, W>(count: u32, concurrency: usize, work: F) -> anyhow::Result<Cost>
 where
     F: Fn() -> W,
     W: Future<Output = anyhow::Result<()>> + Send + 'static,
@@ -102,7 +102,7 @@ where
     Ok(Cost { cpu: cpu_time()?.saturating_sub(cpu), wall: wall.elapsed() })
 }
 
-fn validator_once(
+pub(super) fn validator_once(
     validator: &Validator,
     servers: &Servers,
 ) -> impl Future<Output = anyhow::Result<()>> + Send + 'static {
