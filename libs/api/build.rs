@@ -6,7 +6,9 @@
 use std::path::PathBuf;
 use std::{env, fs};
 
-const FILES: [&str; 9] = [
+const FILES: [&str; 11] = [
+    "mailfleet/v1/batch.proto",
+    "mailfleet/v1/batch_service.proto",
     "mailfleet/v1/fault.proto",
     "mailfleet/v1/fleet_service.proto",
     "mailfleet/v1/job.proto",

@@ -38,6 +38,18 @@ impl Document for v1::ExplainJobResponse {
     const NAME: &'static str = "mailfleet.v1.ExplainJobResponse";
 }
 
+impl Document for v1::Batch {
+    const NAME: &'static str = "mailfleet.v1.Batch";
+}
+
+impl Document for v1::BatchItemResult {
+    const NAME: &'static str = "mailfleet.v1.BatchItemResult";
+}
+
+impl Document for v1::BatchCause {
+    const NAME: &'static str = "mailfleet.v1.BatchCause";
+}
+
 impl Document for v1::Worker {
     const NAME: &'static str = "mailfleet.v1.Worker";
 }

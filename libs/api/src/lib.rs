@@ -7,12 +7,14 @@
 //! * [`v1`]: the generated messages, client and server of `mailfleet.v1`.
 //! * [`request`]: a `ValidateRequest` becomes a checked [`mailfleet_model::Validation`].
 //! * [`job`]: jobs of the store become `Job`s, and lists their filters.
+//! * [`batch`]: batches and their items, as callers see them and ask for them.
 //! * [`fleet`]: workers and limit groups, as operators see and set them.
 //! * [`order`]: what stands in the store's and the broker's payloads, both ways.
 //! * [`report`] and [`event`]: reports and live events, both ways.
 //! * [`queue`]: what travels over the broker, to bytes and back.
 //! * [`json`]: canonical protobuf-JSON, one document a line.
 
+pub mod batch;
 mod code;
 mod endpoint;
 mod enums;

@@ -1,148 +1,131 @@
-//! The guard of a batch: a domain's first items go ahead as canaries, and a run of
-//! refusals stops the batch before it locks out a whole company.
+//! Feeding: which items of a batch begin, and when the batch pauses or ends.
+//!
+//! A domain's first items go ahead as canaries, and a run of refusals stops the batch before
+//! it locks out a whole company. A pure function of the batch as the store holds it, called
+//! under its row lock: any number of gateways may feed the same batch.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
-use mailfleet_model::leg::LoginOutcome;
+use mailfleet_model::fleet::{
+    BatchChange, BatchState, BatchView, DomainView, LoginTag, PauseCause,
+};
 
-/// What the guard is asked to watch.
+/// Something that is asked of a batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct GuardSettings {
-    /// Items of a domain that go ahead; the others wait until one of them was answered
-    /// with something other than a definitive refusal.
-    pub canaries: u32,
-    /// Definitive refusals in a row, over all domains, that pause the batch; `None`: it is
-    /// never paused.
-    pub stop_when: Option<u32>,
+pub enum Ask {
+    /// To go on.
+    Feed,
+    /// To start: the upload is complete.
+    Start,
+    /// To pause, for this reason.
+    Pause(String),
+    /// To go on after a pause.
+    Resume {
+        /// Whether the guard is lifted for the rest of the batch.
+        lift_guard: bool,
+    },
+    /// To end early.
+    Cancel,
 }
 
-impl Default for GuardSettings {
-    fn default() -> Self {
-        Self { canaries: 3, stop_when: Some(20) }
-    }
-}
-
-/// Whether an item may be submitted now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Admit {
-    /// It may.
-    Now,
-    /// Its domain's canaries are out.
-    AfterCanaries,
-    /// The batch is paused.
-    Paused,
-}
-
-#[derive(Debug, Clone, Copy, Default)]
-struct Domain {
-    out: u32,
-    refused: u32,
-    proven: bool,
-}
-
-/// Watches one batch. Built anew from the items after a restart.
-#[derive(Debug, Clone)]
-pub struct Guard {
-    settings: GuardSettings,
-    domains: BTreeMap<String, Domain>,
-    refusals: u32,
-}
-
-impl Guard {
-    /// A guard of a batch of which nothing is out.
-    #[must_use]
-    pub fn new(settings: GuardSettings) -> Self {
-        Self { settings, domains: BTreeMap::new(), refusals: 0 }
-    }
-
-    /// Whether an item of this domain may be submitted; counts it if so.
-    pub fn admit(&mut self, domain: &str) -> Admit {
-        if self.stopped() {
-            return Admit::Paused;
+/// Decides what becomes of a batch. What is asked of one in the wrong state changes nothing.
+#[must_use]
+pub fn feed(view: &BatchView, ask: &Ask) -> BatchChange {
+    use BatchState as S;
+    let to = |state| BatchChange { state: Some(state), ..BatchChange::default() };
+    let nothing = BatchChange::default();
+    match (view.batch.state, ask) {
+        (S::Uploading, Ask::Start) => to(S::Running),
+        (S::Running, Ask::Pause(reason)) => {
+            BatchChange { pause: Some((PauseCause::Operator, reason.clone())), ..to(S::Paused) }
         }
-        let canaries = self.settings.canaries;
-        let domain = self.domains.entry(domain.to_owned()).or_default();
-        if !domain.proven && canaries <= domain.out.saturating_add(domain.refused) {
-            // All canaries refused: more of them may go one by one, until the whole batch
-            // stops; the domain may have a few wrong passwords and many right ones.
-            if domain.out != 0 {
-                return Admit::AfterCanaries;
+        (S::Paused, Ask::Resume { lift_guard }) => {
+            BatchChange { guard_anew: true, lift_guard: *lift_guard, ..to(S::Running) }
+        }
+        (S::Running, Ask::Resume { lift_guard: true }) => {
+            BatchChange { lift_guard: true, ..nothing }
+        }
+        (S::Uploading | S::Running | S::Paused, Ask::Cancel) => {
+            BatchChange { cancel_held: true, ..to(S::Cancelling) }
+        }
+        (S::Running | S::Paused, Ask::Feed) if is_late(view) => {
+            BatchChange { cancel_held: true, ..to(S::Cancelling) }
+        }
+        (S::Running, Ask::Feed) => go_on(view),
+        (S::Paused, Ask::Feed) if view.batch.counts.left() == 0 => to(S::Done),
+        (S::Cancelling, Ask::Feed | Ask::Cancel) if view.batch.counts.left() == 0 => {
+            to(S::Cancelled)
+        }
+        (S::Cancelling, Ask::Feed | Ask::Cancel) => BatchChange { cancel_held: true, ..nothing },
+        (S::Uploading, Ask::Feed | Ask::Pause(_) | Ask::Resume { .. })
+        | (S::Running, Ask::Start | Ask::Resume { lift_guard: false })
+        | (S::Paused, Ask::Feed | Ask::Start | Ask::Pause(_))
+        | (S::Cancelling, Ask::Start | Ask::Pause(_) | Ask::Resume { .. })
+        | (S::Cancelled | S::Done, _) => nothing,
+    }
+}
+
+fn is_late(view: &BatchView) -> bool {
+    0 < view.batch.counts.left() && view.batch.deadline.is_some_and(|deadline| deadline <= view.now)
+}
+
+fn go_on(view: &BatchView) -> BatchChange {
+    let (batch, nothing) = (&view.batch, BatchChange::default());
+    if batch.counts.left() == 0 {
+        return BatchChange { state: Some(BatchState::Done), ..nothing };
+    }
+    if batch.counts.held == 0 {
+        return nothing;
+    }
+    if let Some(most) = batch.settings.stop_when
+        && most <= view.refusals
+    {
+        let reason = format!("{} logins in a row were refused for good", view.refusals);
+        let pause = Some((PauseCause::Guard, reason));
+        return BatchChange { state: Some(BatchState::Paused), pause, ..nothing };
+    }
+    BatchChange { begin: begin(view), ..nothing }
+}
+
+/// The items that begin: of each domain as many as it may have, in turns, so that the first
+/// domains do not take all places.
+fn begin(view: &BatchView) -> Vec<u64> {
+    let most = u64::from(view.batch.settings.max_open);
+    let room = most.saturating_sub(view.batch.counts.open);
+    let mut room = usize::try_from(room).unwrap_or(usize::MAX);
+    let mut logins: BTreeSet<LoginTag> = BTreeSet::new();
+    let mut chosen = Vec::new();
+    let mut lanes: Vec<_> = view
+        .domains
+        .iter()
+        .map(|domain| (allowed(domain, view.batch.settings.canaries), domain.held.iter()))
+        .collect();
+    let mut served = true;
+    while served && room > 0 {
+        served = false;
+        for (places, held) in &mut lanes {
+            if *places == 0 || room == 0 {
+                continue;
+            }
+            if let Some(item) = held.find(|item| logins.insert(item.login)) {
+                chosen.push(item.position);
+                (*places, room, served) = (*places - 1, room - 1, true);
             }
         }
-        domain.out = domain.out.saturating_add(1);
-        Admit::Now
     }
+    chosen
+}
 
-    /// Notes how an item's login ended. Returns the reason if the batch is to be paused.
-    pub fn answered(&mut self, domain: &str, login: LoginOutcome) -> Option<String> {
-        let state = self.domains.entry(domain.to_owned()).or_default();
-        state.out = state.out.saturating_sub(1);
-        match login {
-            LoginOutcome::RefusedDefinitively => {
-                state.refused = state.refused.saturating_add(1);
-                self.refusals = self.refusals.saturating_add(1);
-            }
-            LoginOutcome::Accepted => {
-                state.proven = true;
-                self.refusals = 0;
-            }
-            // Says nothing about passwords: neither ends a run nor belongs to one.
-            LoginOutcome::NotTried | LoginOutcome::RefusedAmbiguously | LoginOutcome::Undecided => {
-                state.proven = true
-            }
-        }
-        self.stopped().then(|| format!("{} logins in a row were refused for good", self.refusals))
+/// How many more items of a domain may begin.
+fn allowed(domain: &DomainView, canaries: u32) -> u32 {
+    if domain.proven {
+        return BatchView::OPEN.saturating_sub(domain.open);
     }
-
-    /// Goes on after a person looked: the run of refusals begins anew.
-    pub fn resume(&mut self) {
-        self.refusals = 0;
-    }
-
-    fn stopped(&self) -> bool {
-        self.settings.stop_when.is_some_and(|most| most <= self.refusals)
-    }
+    let canaries = canaries.saturating_sub(domain.open.saturating_add(domain.refused));
+    // All canaries refused: further ones go one by one, until the whole batch stops; the
+    // domain may have a few wrong passwords and many right ones.
+    if canaries == 0 && domain.open == 0 { 1 } else { canaries }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn canaries_go_first_and_a_success_frees_the_rest() {
-        let mut guard = Guard::new(GuardSettings::default());
-        let admitted: Vec<Admit> = (0..4).map(|_| guard.admit("a.test")).collect();
-        assert_eq!(admitted, [Admit::Now, Admit::Now, Admit::Now, Admit::AfterCanaries]);
-        assert_eq!(guard.admit("b.test"), Admit::Now);
-        assert_eq!(guard.answered("a.test", LoginOutcome::Accepted), None);
-        assert_eq!(guard.admit("a.test"), Admit::Now);
-    }
-
-    #[test]
-    fn refused_canaries_let_the_rest_through_one_by_one() {
-        let mut guard = Guard::new(GuardSettings::default());
-        for _ in 0..3 {
-            assert_eq!(guard.admit("a.test"), Admit::Now);
-        }
-        for _ in 0..3 {
-            assert_eq!(guard.answered("a.test", LoginOutcome::RefusedDefinitively), None);
-        }
-        assert_eq!(guard.admit("a.test"), Admit::Now);
-        assert_eq!(guard.admit("a.test"), Admit::AfterCanaries);
-    }
-
-    #[test]
-    fn a_run_of_refusals_pauses_and_a_success_ends_the_run() {
-        let settings = GuardSettings { canaries: 100, stop_when: Some(3) };
-        let mut guard = Guard::new(settings);
-        let refuse = |guard: &mut Guard| guard.answered("a", LoginOutcome::RefusedDefinitively);
-        assert_eq!((refuse(&mut guard), refuse(&mut guard)), (None, None));
-        assert_eq!(guard.answered("a", LoginOutcome::Accepted), None);
-        assert_eq!((refuse(&mut guard), refuse(&mut guard)), (None, None));
-        let reason = refuse(&mut guard).expect("a reason");
-        assert_eq!(reason, "3 logins in a row were refused for good");
-        assert_eq!(guard.admit("a"), Admit::Paused);
-        guard.resume();
-        assert_eq!(guard.admit("a"), Admit::Now);
-    }
-}
+mod tests;

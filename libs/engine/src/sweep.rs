@@ -20,6 +20,8 @@ pub enum Chore {
     Overdue,
     /// `Store::expired`, then advance each with `Event::Deadline`.
     Expired,
+    /// `Store::live_batches`, then feed each.
+    Batches,
     /// Broadcast the settings of groups.
     Settings,
     /// `Store::purge`.
@@ -27,10 +29,11 @@ pub enum Chore {
 }
 
 /// How often each round is made.
-const ROUNDS: [(Chore, Duration); 7] = [
+const ROUNDS: [(Chore, Duration); 8] = [
     (Chore::Wake, Duration::from_millis(500)),
     (Chore::Waiting, Duration::from_secs(1)),
     (Chore::Expired, Duration::from_secs(1)),
+    (Chore::Batches, Duration::from_secs(1)),
     (Chore::Unpublished, Duration::from_secs(2)),
     (Chore::Overdue, Duration::from_secs(5)),
     (Chore::Settings, Duration::from_secs(10)),

@@ -5,23 +5,30 @@ use std::time::Duration;
 
 use mailfleet_model::JobId;
 use mailfleet_model::fleet::{
-    Admission, BatchCounts, BatchId, Dispatch, Erased, GroupId, GroupLimits, GroupSettings,
-    GroupView, JobChange, JobDraft, JobFilter, JobPage, JobState, JobView, LegId, LegRecord,
-    Release, ShardIndex, Store, StoreError, SubmitView, Submitted, TenantId, Timestamp, Usage,
-    ZoneName,
+    Added, Admission, BatchChange, BatchCounts, BatchDraft, BatchId, BatchOpened, BatchRecord,
+    BatchReport, BatchView, CauseCount, Dispatch, Erased, Fed, GroupId, GroupLimits, GroupSettings,
+    GroupView, ItemDraft, ItemFilter, ItemRecord, JobChange, JobDraft, JobFilter, JobPage,
+    JobState, JobView, LegId, LegRecord, Release, ShardIndex, Store, StoreError, SubmitView,
+    Submitted, TenantId, Timestamp, Usage, ZoneName,
 };
 
 use crate::config::Defaults;
 use crate::tx::{Backend, Work};
 use crate::work::advance::Advance;
 use crate::work::batch::{Batch, CreateBatch, PauseBatch};
+use crate::work::batches::{Batches, LiveBatches, Report};
+use crate::work::causes::{Causes, Examples};
+use crate::work::feed::FeedBatch;
 use crate::work::group::{Group, Groups, SetGroup};
+use crate::work::items::{Items, OpenItems};
 use crate::work::job::{Job, Jobs, Now, TenantUsage, Versions};
 use crate::work::published::MarkPublished;
+use crate::work::redrive::Redrive;
 use crate::work::release::ReleaseLegs;
 use crate::work::retention::{EraseTenant, Purge};
 use crate::work::submit::Submit;
 use crate::work::sweep::{Expired, Overdue, RecallAll, Unpublished, Waiting, Wake};
+use crate::work::upload::{AddItems, DiscardBatch, OpenBatch};
 
 /// The store on a database: [`SqliteStore`](crate::SqliteStore),
 /// [`PostgresStore`](crate::PostgresStore), or [`AnyStore`](crate::AnyStore).
@@ -176,6 +183,88 @@ impl<B: Backend> Store for SqlStore<B> {
         reason: Option<&str>,
     ) -> Result<Vec<GroupId>, StoreError> {
         plain(self, PauseBatch { batch, reason: reason.map(str::to_owned) }).await
+    }
+
+    async fn open_batch(&self, draft: &BatchDraft) -> Result<BatchOpened, StoreError> {
+        plain(self, OpenBatch { draft: draft.clone() }).await
+    }
+
+    async fn add_items(
+        &self,
+        batch: BatchId,
+        items: &[ItemDraft],
+    ) -> Result<Option<Added>, StoreError> {
+        plain(self, AddItems { batch, items: items.to_vec() }).await
+    }
+
+    async fn discard_batch(&self, batch: BatchId) -> Result<(), StoreError> {
+        plain(self, DiscardBatch { batch }).await
+    }
+
+    async fn feed_batch(
+        &self,
+        batch: BatchId,
+        decide: impl Fn(&BatchView) -> BatchChange + Send + Sync,
+    ) -> Result<Option<Fed>, StoreError> {
+        self.backend.perform(FeedBatch { batch }, decide).await
+    }
+
+    async fn live_batches(&self, limit: u32) -> Result<Vec<BatchId>, StoreError> {
+        plain(self, LiveBatches { limit }).await
+    }
+
+    async fn open_items(&self, batch: BatchId, limit: u32) -> Result<Vec<JobId>, StoreError> {
+        plain(self, OpenItems { batch, limit }).await
+    }
+
+    async fn batch_report(
+        &self,
+        tenant: &TenantId,
+        batch: BatchId,
+    ) -> Result<Option<BatchReport>, StoreError> {
+        plain(self, Report { tenant: tenant.clone(), batch }).await
+    }
+
+    async fn batches(
+        &self,
+        tenant: &TenantId,
+        from: Option<BatchId>,
+        limit: u32,
+    ) -> Result<Vec<BatchRecord>, StoreError> {
+        plain(self, Batches { tenant: tenant.clone(), from, limit }).await
+    }
+
+    async fn items(
+        &self,
+        batch: BatchId,
+        filter: &ItemFilter,
+        from: u64,
+        limit: u32,
+    ) -> Result<Vec<ItemRecord>, StoreError> {
+        plain(self, Items { batch, filter: filter.clone(), from, limit }).await
+    }
+
+    async fn causes(&self, batch: BatchId) -> Result<Vec<CauseCount>, StoreError> {
+        plain(self, Causes { batch }).await
+    }
+
+    async fn examples(
+        &self,
+        batch: BatchId,
+        cause: &CauseCount,
+        limit: u32,
+    ) -> Result<Vec<String>, StoreError> {
+        plain(self, Examples { batch, cause: cause.clone(), limit }).await
+    }
+
+    async fn redrive(
+        &self,
+        batch: BatchId,
+        filter: &ItemFilter,
+        until: Timestamp,
+        limit: u32,
+    ) -> Result<Option<u64>, StoreError> {
+        plain(self, Redrive { batch, filter: filter.clone(), until, limit }).await
     }
 
     async fn purge(&self, age: Duration, limit: u32) -> Result<u64, StoreError> {

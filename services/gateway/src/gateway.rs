@@ -25,6 +25,7 @@ use tokio_util::task::TaskTracker;
 use crate::compose::Compose;
 use crate::config::Config;
 use crate::control::{self, Link};
+use crate::feed::{self, Feeds};
 use crate::members::Members;
 use crate::pace::Pace;
 use crate::states::Questions;
@@ -71,6 +72,7 @@ pub struct Gateway<S, Q: GatewayQueue> {
     pub(crate) rules: Rules,
     pub(crate) config: Config,
     pub(crate) wakes: Arc<Wakes>,
+    pub(crate) feeds: Feeds,
     pub(crate) link: Link<Q::Link>,
     pub(crate) watchers: Arc<Watchers>,
     pub(crate) members: Members,
@@ -95,6 +97,7 @@ pub(crate) struct Troubles {
     pub(crate) news: Trouble,
     pub(crate) collect: Trouble,
     pub(crate) sweep: Trouble,
+    pub(crate) feed: Trouble,
     pub(crate) control: Trouble,
     pub(crate) watch: Trouble,
     pub(crate) health: Trouble,
@@ -128,6 +131,7 @@ impl<S: Store, Q: GatewayQueue> Gateway<S, Q> {
             };
         }
         start!("dispatch", dispatch::run);
+        start!("feed", feed::run);
         start!("collect", collect::run);
         start!("sweep", sweep::run);
         start!("control", control::run);
@@ -151,6 +155,7 @@ impl<S: Store, Q: GatewayQueue> Gateway<S, Q> {
             rules,
             config,
             wakes: Arc::default(),
+            feeds: Feeds::default(),
             link: Link::default(),
             watchers: Arc::default(),
             members: Members::default(),
@@ -163,6 +168,7 @@ impl<S: Store, Q: GatewayQueue> Gateway<S, Q> {
                 news: Trouble::with("consuming workers' news"),
                 collect: Trouble::with("collecting results"),
                 sweep: Trouble::with("sweeping"),
+                feed: Trouble::with("feeding batches"),
                 control: Trouble::with("the control exchange"),
                 watch: Trouble::with("watching jobs"),
                 health: Trouble::with("the store"),
@@ -191,13 +197,14 @@ impl<S: Store, Q: GatewayQueue> Gateway<S, Q> {
             let event = collect::readable(event, view, &composer);
             let (change, answer) = advance(view, &event, &composer, &self.rules);
             let ended = change.job.as_ref().filter(|job| job.state.is_final());
-            let ended = ended.map(|job| (job.state, job.verdict));
+            let ended = ended.map(|job| (job.state, job.verdict, job.batch));
             let changed = !change.is_empty();
             (change, (answer, changed, ended))
         };
         let advanced = self.store.advance(job, decide).await?;
         let Some(((answer, changed, ended), wake)) = advanced else { return Ok(None) };
-        if let Some((state, verdict)) = ended {
+        if let Some((state, verdict, batch)) = ended {
+            self.feeds.wake(batch);
             let verdict = verdict.map_or("", Into::into);
             tracing::info!(job.id = %job, %state, verdict, "job ended");
             // Nobody needs what its legs would still find, and each login costs a slot.

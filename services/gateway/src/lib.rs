@@ -11,12 +11,14 @@ pub mod config;
 mod control;
 mod deadline;
 mod dispatch;
+mod feed;
 mod fields;
 #[cfg(test)]
 mod fixtures;
 mod gateway;
 mod groups;
 mod health;
+mod item;
 mod members;
 mod message;
 mod pace;

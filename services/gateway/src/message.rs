@@ -16,7 +16,7 @@ pub fn report_message(report: &Report, language: Option<Language>) -> v1::Report
     message
 }
 
-fn remedy_message(page: Page, language: Language) -> v1::Remedy {
+pub(crate) fn remedy_message(page: Page, language: Language) -> v1::Remedy {
     v1::Remedy {
         language: language.code().to_owned(),
         title: page.title,

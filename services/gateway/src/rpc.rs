@@ -1,6 +1,7 @@
 //! The services, and what all calls have in common: who calls, in which language, under
 //! which trace.
 
+mod batch;
 mod explain;
 mod fleet;
 mod job;
@@ -23,6 +24,7 @@ use crate::gateway::Gateway;
 use crate::status;
 use crate::tenants::{Caller, Role};
 
+pub(crate) use batch::Batches;
 pub(crate) use fleet::Fleet;
 pub(crate) use job::Jobs;
 pub(crate) use validation::Validations;

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mailfleet_api::FILE_DESCRIPTOR_SET;
+use mailfleet_api::v1::batch_service_server::{self, BatchServiceServer};
 use mailfleet_api::v1::fleet_service_server::{self, FleetServiceServer};
 use mailfleet_api::v1::job_service_server::{self, JobServiceServer};
 use mailfleet_api::v1::validation_service_server::{self, ValidationServiceServer};
@@ -25,7 +26,7 @@ use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 
 use crate::gateway::Gateway;
-use crate::rpc::{Fleet, Jobs, Validations};
+use crate::rpc::{Batches, Fleet, Jobs, Validations};
 
 /// Longest wait for streams that were told to end.
 const STOP_GRACE: Duration = Duration::from_secs(5);
@@ -46,9 +47,10 @@ const MAX_SMALL_REQUEST: usize = 16 * 1024;
 const REFLECTION: &str = "grpc.reflection.v1.ServerReflection";
 const REFLECTION_ALPHA: &str = "grpc.reflection.v1alpha.ServerReflection";
 /// The services whose health is told; the empty name stands for all of them.
-const SERVICES: [&str; 4] = [
+const SERVICES: [&str; 5] = [
     "",
     validation_service_server::SERVICE_NAME,
+    batch_service_server::SERVICE_NAME,
     job_service_server::SERVICE_NAME,
     fleet_service_server::SERVICE_NAME,
 ];
@@ -180,12 +182,16 @@ async fn router<S: Store, Q: GatewayQueue>(
             .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
             .with_service_name(validation_service_server::SERVICE_NAME)
+            .with_service_name(batch_service_server::SERVICE_NAME)
             .with_service_name(job_service_server::SERVICE_NAME)
             .with_service_name(fleet_service_server::SERVICE_NAME)
             .with_service_name(tonic_health::pb::health_server::SERVICE_NAME)
             .with_service_name(reflection)
     };
     let validations = ValidationServiceServer::new(Validations(Arc::clone(gateway)))
+        .max_decoding_message_size(config.max_request_bytes)
+        .max_encoding_message_size(MAX_ANSWER);
+    let batches = BatchServiceServer::new(Batches(Arc::clone(gateway)))
         .max_decoding_message_size(config.max_request_bytes)
         .max_encoding_message_size(MAX_ANSWER);
     let jobs = JobServiceServer::new(Jobs(Arc::clone(gateway)))
@@ -209,6 +215,7 @@ async fn router<S: Store, Q: GatewayQueue>(
         .add_service(reflection.max_decoding_message_size(MAX_SMALL_REQUEST))
         .add_service(reflection_alpha.max_decoding_message_size(MAX_SMALL_REQUEST))
         .add_service(validations)
+        .add_service(batches)
         .add_service(jobs)
         .add_service(fleet);
     Ok((health, router))

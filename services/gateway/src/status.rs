@@ -8,7 +8,7 @@ mod words;
 use std::collections::HashMap;
 use std::time::Duration;
 
-use mailfleet_model::fleet::StoreError;
+use mailfleet_model::fleet::{BatchState, StoreError};
 use mailfleet_model::{JobId, Violations};
 use mailfleet_remedy::Language;
 use mailfleet_telemetry::chain;
@@ -72,6 +72,17 @@ pub(crate) fn role_too_low(needs: Role, language: Option<Language>) -> Status {
 /// There is no such job for this tenant.
 pub(crate) fn no_such_job(language: Option<Language>) -> Status {
     plain(&words::JOB_NOT_FOUND, HashMap::new(), ErrorDetails::new(), language)
+}
+
+/// There is no such batch for this tenant.
+pub(crate) fn no_such_batch(language: Option<Language>) -> Status {
+    plain(&words::BATCH_NOT_FOUND, HashMap::new(), ErrorDetails::new(), language)
+}
+
+/// The batch is in no state for it.
+pub(crate) fn batch_state(state: BatchState, language: Option<Language>) -> Status {
+    let metadata = HashMap::from([("state".to_owned(), state.to_string())]);
+    plain(&words::BATCH_STATE, metadata, ErrorDetails::new(), language)
 }
 
 /// There is no such worker.

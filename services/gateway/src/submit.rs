@@ -74,12 +74,12 @@ pub(crate) enum SubmitError {
 }
 
 /// A leg and what its order says beside the specification.
-struct Planned {
-    spec: LegSpec,
-    kind: &'static str,
-    gate: Gate,
-    pair: Pair,
-    budget: Duration,
+pub(crate) struct Planned {
+    pub(crate) spec: LegSpec,
+    pub(crate) kind: &'static str,
+    pub(crate) gate: Gate,
+    pub(crate) pair: Pair,
+    pub(crate) budget: Duration,
 }
 
 impl<S: Store, Q: GatewayQueue> Gateway<S, Q> {
@@ -157,7 +157,8 @@ impl<S: Store, Q: GatewayQueue> Gateway<S, Q> {
         })
     }
 
-    fn leg(
+    /// Seals a leg.
+    pub(crate) fn leg(
         &self,
         tenant: &Tenant,
         planned: Planned,
@@ -204,23 +205,29 @@ impl<S: Store, Q: GatewayQueue> Gateway<S, Q> {
 
     /// The limit group of an endpoint. A host that has no addresses in time, or none that may
     /// be connected to, is grouped by its name, and its leg tells the fault.
-    async fn group(&self, endpoint: &Endpoint) -> GroupId {
+    pub(crate) async fn group(&self, endpoint: &Endpoint) -> GroupId {
         let host = &endpoint.host;
         let found = timeout(self.config.resolve_within, self.resolver.resolve(host)).await;
         let found: Vec<IpAddr> = found.ok().and_then(Result::ok).unwrap_or_default();
         let addresses = self.targets.select(&found, endpoint.port).unwrap_or_default();
         let key = if addresses.is_empty() {
-            mailfleet_engine::grouping::group_key(endpoint.protocol, host, &[])
+            self.group_by_name(endpoint).key
         } else {
             let mut changes = self.changes.lock().unwrap_or_else(PoisonError::into_inner);
             changes.group(endpoint.protocol, host, &addresses, self.now())
         };
         GroupId { zone: self.config.zone.clone(), key }
     }
+
+    /// The limit group of an endpoint whose addresses nobody knows.
+    pub(crate) fn group_by_name(&self, endpoint: &Endpoint) -> GroupId {
+        let key = mailfleet_engine::grouping::group_key(endpoint.protocol, &endpoint.host, &[]);
+        GroupId { zone: self.config.zone.clone(), key }
+    }
 }
 
 /// The legs: incoming ones, the outgoing one, and the one that looks for the test mail.
-fn plan(validation: &Validation) -> Vec<Planned> {
+pub(crate) fn plan(validation: &Validation) -> Vec<Planned> {
     let token = Uuid::new_v4().simple().to_string();
     let planned = legs(validation, &token);
     let (first, last) = match (planned.incoming.first(), &planned.outgoing) {

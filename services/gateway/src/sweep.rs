@@ -81,6 +81,7 @@ impl<S: Store, Q: GatewayQueue> Gateway<S, Q> {
                     self.advance(job, &Event::Deadline).await?;
                 }
             }
+            Chore::Batches => self.feeds.wake(self.store.live_batches(rules.rows).await?),
             Chore::Settings => self.tell_settings().await?,
             Chore::Purge => self.purge().await?,
         }

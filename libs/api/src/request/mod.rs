@@ -4,6 +4,7 @@
 //! Nothing is connected to and nothing is resolved here. Descriptions of bad fields never
 //! repeat the value. Secrets are moved out of the message; whatever is left is wiped.
 
+pub mod batch;
 mod legs;
 mod trust;
 

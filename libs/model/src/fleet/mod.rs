@@ -5,6 +5,7 @@
 //! stores (`store` does) or sends (`broker` does); that is why all three may depend on it
 //! without knowing each other.
 
+mod batch;
 mod group;
 mod id;
 mod job;
@@ -17,6 +18,11 @@ mod tag;
 mod time;
 mod view;
 
+pub use batch::{
+    Added, BatchChange, BatchDraft, BatchOpened, BatchPause, BatchRecord, BatchReport,
+    BatchSettings, BatchState, BatchView, CauseCount, DomainView, Fed, HeldItem, ItemCounts,
+    ItemDraft, ItemEnd, ItemFilter, ItemRecord, ItemState, PauseCause,
+};
 pub use group::{GroupLimits, GroupSettings, GroupState, Rate};
 pub use id::{
     Attempt, BatchId, Dispatch, GatewayId, GroupId, GroupKey, InvalidName, LegId, LegKind,

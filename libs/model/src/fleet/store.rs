@@ -12,6 +12,10 @@
 use std::future::Future;
 use std::time::Duration;
 
+use super::batch::{
+    Added, BatchChange, BatchDraft, BatchOpened, BatchRecord, BatchReport, BatchView, CauseCount,
+    Fed, ItemDraft, ItemFilter, ItemRecord,
+};
 use super::group::{GroupLimits, GroupSettings};
 use super::id::{BatchId, Dispatch, GroupId, LegId, TenantId, ZoneName};
 use super::job::{BatchCounts, JobClass, JobDraft, JobRecord, JobState};
@@ -251,6 +255,100 @@ pub trait Store: Send + Sync + 'static {
         batch: BatchId,
         reason: Option<&str>,
     ) -> impl Future<Output = Result<Vec<GroupId>, StoreError>> + Send;
+
+    /// Makes a batch that takes items, or finds the one that the request made before. Repeating
+    /// it is harmless with a request id.
+    fn open_batch(
+        &self,
+        draft: &BatchDraft,
+    ) -> impl Future<Output = Result<BatchOpened, StoreError>> + Send;
+
+    /// Stores items of a batch that is `UPLOADING`, at most 500; those whose key is there are
+    /// left as they are. `None` if the batch is in another state, or gone. Harmless to repeat.
+    fn add_items(
+        &self,
+        batch: BatchId,
+        items: &[ItemDraft],
+    ) -> impl Future<Output = Result<Option<Added>, StoreError>> + Send;
+
+    /// Deletes a batch that is `UPLOADING`, with its items.
+    fn discard_batch(&self, batch: BatchId) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Changes a batch under its row lock, and begins items: a job with its legs is made for
+    /// each. `None` if there is no such batch.
+    ///
+    /// The counters move in the same transaction. No two open items have the same login, over
+    /// all batches: a unique index holds that, and the loser decides again. While a batch is
+    /// `PAUSED` its legs are not released and its jobs do not expire; what it was paused for is
+    /// added to their deadlines when it goes on.
+    fn feed_batch(
+        &self,
+        batch: BatchId,
+        decide: impl Fn(&BatchView) -> BatchChange + Send + Sync,
+    ) -> impl Future<Output = Result<Option<Fed>, StoreError>> + Send;
+
+    /// Batches that are `RUNNING`, `PAUSED` or `CANCELLING`, to be fed.
+    fn live_batches(
+        &self,
+        limit: u32,
+    ) -> impl Future<Output = Result<Vec<BatchId>, StoreError>> + Send;
+
+    /// Open jobs of a batch, to be cancelled with it.
+    fn open_items(
+        &self,
+        batch: BatchId,
+        limit: u32,
+    ) -> impl Future<Output = Result<Vec<JobId>, StoreError>> + Send;
+
+    /// A batch with everything that callers see. `None` for an unknown batch, and for another
+    /// tenant's.
+    fn batch_report(
+        &self,
+        tenant: &TenantId,
+        batch: BatchId,
+    ) -> impl Future<Output = Result<Option<BatchReport>, StoreError>> + Send;
+
+    /// Batches of a tenant, the newest first, beginning after `from`.
+    fn batches(
+        &self,
+        tenant: &TenantId,
+        from: Option<BatchId>,
+        limit: u32,
+    ) -> impl Future<Output = Result<Vec<BatchRecord>, StoreError>> + Send;
+
+    /// Items of a batch in their order, beginning after `from`.
+    fn items(
+        &self,
+        batch: BatchId,
+        filter: &ItemFilter,
+        from: u64,
+        limit: u32,
+    ) -> impl Future<Output = Result<Vec<ItemRecord>, StoreError>> + Send;
+
+    /// How many items ended with which code, by domain and limit group.
+    fn causes(
+        &self,
+        batch: BatchId,
+    ) -> impl Future<Output = Result<Vec<CauseCount>, StoreError>> + Send;
+
+    /// Addresses of items that ended with a cause, the first ones, at most `limit`.
+    fn examples(
+        &self,
+        batch: BatchId,
+        cause: &CauseCount,
+        limit: u32,
+    ) -> impl Future<Output = Result<Vec<String>, StoreError>> + Send;
+
+    /// Makes `HELD` what ended with trouble by `until`, at most `limit` items, and a batch that
+    /// was `DONE` `RUNNING`. Leaves out healthy items and those whose login was refused for
+    /// good. Returns how many; `None` if the batch is neither `RUNNING`, `PAUSED` nor `DONE`.
+    fn redrive(
+        &self,
+        batch: BatchId,
+        filter: &ItemFilter,
+        until: Timestamp,
+        limit: u32,
+    ) -> impl Future<Output = Result<Option<u64>, StoreError>> + Send;
 
     /// Deletes jobs that have been final for longer than `age`, and entries of the attempt
     /// ledger that are as old. Returns how many jobs are gone.

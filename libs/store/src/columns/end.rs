@@ -69,7 +69,8 @@ fn retry(
     }))
 }
 
-fn login(login: LoginOutcome) -> &'static str {
+/// What came of a login, as the columns have it.
+pub(crate) fn login(login: LoginOutcome) -> &'static str {
     match login {
         LoginOutcome::NotTried => "NOT_TRIED",
         LoginOutcome::Accepted => "ACCEPTED",

@@ -2,8 +2,8 @@
 
 use mailfleet_model::JobId;
 use mailfleet_model::fleet::{
-    Attempt, Dispatch, Gate, LegId, LegRecord, LoginBudget, LoginTag, MailboxTag, Payload,
-    ShardIndex,
+    Attempt, Dispatch, Gate, LegDraft, LegId, LegRecord, LoginBudget, LoginTag, MailboxTag,
+    Payload, ShardIndex,
 };
 
 use crate::columns::{end, group_id};
@@ -76,6 +76,39 @@ pub(crate) fn gate_values(gate: Gate) -> [Value<'static>; 2] {
         Gate::AfterLeg(index) => [Value::Text("AFTER_LEG"), Value::number(index)],
         Gate::AfterOthers => [Value::Text("AFTER_OTHERS"), Value::Null],
     }
+}
+
+/// The values of `kind` to `payload` of a leg that is to be stored.
+pub(crate) fn draft_values(leg: &LegDraft) -> Vec<Value<'_>> {
+    let [gate, gate_leg] = gate_values(leg.gate);
+    vec![
+        Value::Text(leg.kind.as_str()),
+        gate,
+        gate_leg,
+        Value::Text(leg.group.zone.as_str()),
+        Value::Text(leg.group.key.as_str()),
+        Value::number(leg.shard.0),
+        Value::Text(leg.pool.as_str()),
+        Value::Bytes(&leg.mailbox.0),
+        Value::Bytes(&leg.login.0),
+        Value::span(leg.cap),
+        Value::Bytes(&leg.payload.0),
+    ]
+}
+
+/// Reads the same columns in the same order.
+pub(crate) fn read_draft(row: &mut Row) -> Result<LegDraft, Trouble> {
+    Ok(LegDraft {
+        kind: row.name("kind")?,
+        gate: read_gate(row)?,
+        group: group_id(row)?,
+        shard: ShardIndex(row.number("shard")?),
+        pool: row.name("pool")?,
+        mailbox: MailboxTag(row.array("mailbox")?),
+        login: LoginTag(row.array("login")?),
+        cap: row.span("cap")?,
+        payload: Payload(row.bytes("payload")?),
+    })
 }
 
 fn read_gate(row: &mut Row) -> Result<Gate, Trouble> {

@@ -1,5 +1,6 @@
 //! Records and the columns that they are kept in, in both directions.
 
+pub(crate) mod batch;
 pub(crate) mod end;
 pub(crate) mod group;
 pub(crate) mod job;
@@ -19,6 +20,11 @@ const SLOTS: u8 = 16;
 pub(crate) fn slot(job: &Uuid) -> u64 {
     let [.., last] = job.as_bytes();
     u64::from(last % SLOTS)
+}
+
+/// The row of counters that an item moves.
+pub(crate) fn item_slot(position: u64) -> u64 {
+    position % u64::from(SLOTS)
 }
 
 /// How a leg says which batch it belongs to.

@@ -9,8 +9,8 @@ use std::collections::BTreeSet;
 
 use mailfleet_model::JobId;
 use mailfleet_model::fleet::{
-    GroupId, JobChange, JobRecord, JobState, JobView, LedgerEntry, LegId, LegRecord, LegState,
-    ShardIndex, Timestamp,
+    GroupId, ItemEnd, JobChange, JobRecord, JobState, JobView, LedgerEntry, LegId, LegRecord,
+    LegState, ShardIndex, Timestamp,
 };
 
 use crate::columns::leg;
@@ -18,7 +18,7 @@ use crate::trouble::Trouble;
 use crate::tx::{Access, Decide, Statement, Tx, Work};
 use crate::value::Value;
 use crate::work::counts::{Counted, Counts};
-use crate::work::{group, job};
+use crate::work::{group, items, job};
 
 pub(crate) struct Advance {
     pub(crate) job: JobId,
@@ -49,6 +49,10 @@ impl Work for Advance {
         write_job(tx, &view, change.job.as_ref()).await?;
         if let Some(job) = ended {
             end(tx, &view.job, job).await?;
+            if let Some(batch) = job.batch {
+                let legs: Vec<LegRecord> = after(&view, &legs);
+                items::end(tx, batch, job, &ItemEnd::of(&legs)).await?;
+            }
         }
         Ok(Some(wake(&legs)))
     }
@@ -194,6 +198,13 @@ async fn end(tx: &impl Tx, old: &JobRecord, new: &JobRecord) -> Result<(), Troub
     counts.remove(&counted(old, JobState::Open));
     counts.add(&counted(new, new.state));
     counts.write(tx).await
+}
+
+/// All legs as they are after the change.
+fn after(view: &JobView, changed: &[Step<'_>]) -> Vec<LegRecord> {
+    let now = |old: &LegRecord| changed.iter().find(|(_, new)| new.id == old.id);
+    let legs = view.legs.iter().map(|row| &row.leg);
+    legs.map(|old| now(old).map_or(old, |(_, new)| new).clone()).collect()
 }
 
 /// The groups that gained a place or a waiting leg.

@@ -92,7 +92,7 @@ impl Work for PauseBatch {
 
 /// Groups where a batch has waiting legs, at most 1,000: skips from one to the next in the
 /// index, so that a batch's many legs of one group cost one look.
-const READY_GROUPS: Statement = Statement {
+pub(crate) const READY_GROUPS: Statement = Statement {
     postgres: "WITH RECURSIVE found (zone, name) AS ( \
            (SELECT zone, name FROM legs \
              WHERE state = 'READY' AND batch <> '00000000-0000-0000-0000-000000000000' \

@@ -1,5 +1,7 @@
 //! Settings of limit groups.
 
+use std::collections::BTreeMap;
+
 use mailfleet_model::fleet::{GroupId, GroupLimits, GroupSettings, ShardIndex, ZoneName};
 
 use crate::columns::{group as columns, group_id};
@@ -16,6 +18,19 @@ pub(crate) async fn know(tx: &impl Tx, group: &GroupId, shard: ShardIndex) -> Re
     );
     let [zone, name] = key(group);
     tx.run(KNOW, &[zone, name, Value::number(shard.0)]).await.map(|_| ())
+}
+
+/// Makes the rows of groups that were never met before. In one order, so that two
+/// transactions that bring the same ones do not block each other.
+pub(crate) async fn know_all<'a>(
+    tx: &impl Tx,
+    groups: impl Iterator<Item = (&'a GroupId, ShardIndex)>,
+) -> Result<(), Trouble> {
+    let groups: BTreeMap<&GroupId, ShardIndex> = groups.collect();
+    for (group, shard) in groups {
+        know(tx, group, shard).await?;
+    }
+    Ok(())
 }
 
 /// The values of `zone` and `name`.

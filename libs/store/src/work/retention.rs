@@ -38,6 +38,7 @@ impl Work for Purge {
         // A batch whose jobs are all gone counts nothing any more.
         const BATCHES: Statement = Statement::of(
             "SELECT id FROM batches b WHERE created <= (SELECT mailfleet_now()) - $1 \
+               AND state IN ('UPLOADING', 'CANCELLED', 'DONE') \
                AND NOT EXISTS (SELECT 1 FROM jobs j WHERE j.batch = b.id) \
              ORDER BY created LIMIT $2 FOR UPDATE SKIP LOCKED",
         );
@@ -84,7 +85,12 @@ impl Work for EraseTenant {
                + (SELECT count(*) FROM (SELECT 1 FROM ledger WHERE tenant = $1 LIMIT 1) b) \
                + (SELECT count(*) FROM (SELECT 1 FROM batches WHERE tenant = $1 LIMIT 1) c)",
         );
+        // What has not begun never will.
+        const CANCEL: Statement = Statement::of(
+            "UPDATE batches SET state = 'CANCELLED' WHERE tenant = $1 AND state <> 'CANCELLED'",
+        );
         let tenant = Value::Text(self.tenant.as_str());
+        tx.run(CANCEL, &[tenant]).await?;
         let some = [tenant, Value::number(self.limit)];
         delete_jobs(tx, tx.rows(JOBS, &some).await?).await?;
         delete_refusals(tx, tx.rows(REFUSALS, &some).await?).await?;

@@ -8,9 +8,10 @@ use mailfleet_model::fleet::{
     Admission, Gate, GroupId, JobDraft, JobState, LegDraft, LegState, LoginBudget, RequestTag,
     SubmitView, Submitted, Timestamp,
 };
+use uuid::Uuid;
 
 use crate::columns::batch_or_nil;
-use crate::columns::leg::{gate_values, read_budget};
+use crate::columns::leg::{draft_values, read_budget};
 use crate::trouble::Trouble;
 use crate::tx::{Access, Decide, Statement, Tx, Work};
 use crate::value::Value;
@@ -97,27 +98,33 @@ async fn budgets(tx: &impl Tx, legs: &[LegDraft]) -> Result<Vec<LoginBudget>, Tr
 /// Writes the job and its legs; the groups that have a leg to release.
 async fn store(tx: &impl Tx, draft: &JobDraft, now: Timestamp) -> Result<Vec<GroupId>, Trouble> {
     check_batch(tx, draft).await?;
-    // Sorted, so that two jobs that bring the same new groups do not block each other.
-    let mut groups: Vec<_> = draft.legs.iter().map(|leg| (&leg.group, leg.shard)).collect();
-    groups.sort();
-    groups.dedup_by_key(|(group, _)| *group);
-    for (group, shard) in groups {
-        super::group::know(tx, group, shard).await?;
-    }
-    insert_job(tx, draft, now).await?;
-    insert_legs(tx, draft, now).await?;
+    store_all(tx, std::slice::from_ref(draft), now).await
+}
+
+/// Writes jobs and their legs; the groups that have a leg to release.
+pub(crate) async fn store_all(
+    tx: &impl Tx,
+    drafts: &[JobDraft],
+    now: Timestamp,
+) -> Result<Vec<GroupId>, Trouble> {
+    let legs = || drafts.iter().flat_map(|draft| &draft.legs);
+    super::group::know_all(tx, legs().map(|leg| (&leg.group, leg.shard))).await?;
+    insert_jobs(tx, drafts, now).await?;
+    insert_legs(tx, drafts, now).await?;
     let mut counts = Counts::default();
-    counts.add(&Counted {
-        job: draft.id,
-        tenant: draft.tenant.clone(),
-        class: draft.class,
-        batch: draft.batch,
-        state: JobState::Open,
-        verdict: None,
-    });
+    for draft in drafts {
+        counts.add(&Counted {
+            job: draft.id,
+            tenant: draft.tenant.clone(),
+            class: draft.class,
+            batch: draft.batch,
+            state: JobState::Open,
+            verdict: None,
+        });
+    }
     counts.write(tx).await?;
-    let ready = draft.legs.iter().filter(|leg| leg.gate == Gate::Open);
-    let ready: BTreeSet<GroupId> = ready.map(|leg| leg.group.clone()).collect();
+    let ready: BTreeSet<GroupId> =
+        legs().filter(|leg| leg.gate == Gate::Open).map(|leg| leg.group.clone()).collect();
     Ok(ready.into_iter().collect())
 }
 
@@ -130,62 +137,57 @@ async fn check_batch(tx: &impl Tx, draft: &JobDraft) -> Result<(), Trouble> {
     found.map(|_| ()).ok_or_else(|| Trouble::corrupt("the tenant has no batch of this id"))
 }
 
-async fn insert_job(tx: &impl Tx, draft: &JobDraft, now: Timestamp) -> Result<(), Trouble> {
+async fn insert_jobs(tx: &impl Tx, drafts: &[JobDraft], now: Timestamp) -> Result<(), Trouble> {
     const JOB: Statement = Statement::of(
         "INSERT INTO jobs (id, tenant, class, batch, state, created, deadline, traceparent, \
            request_id, request_body, settings, payload) \
          VALUES ($1, $2, $3, $4, 'OPEN', $5, $6, $7, $8, $9, $10, $11)",
     );
-    let values = [
-        Value::id(&draft.id.0),
-        Value::Text(draft.tenant.as_str()),
-        Value::Text(draft.class.into()),
-        Value::maybe(draft.batch.as_ref(), |batch| Value::id(&batch.0)),
-        Value::time(now),
-        Value::time(now.plus(draft.deadline)),
-        Value::maybe(draft.traceparent.as_deref(), Value::Text),
-        Value::maybe(draft.request.as_ref(), |request| Value::Text(&request.id)),
-        Value::maybe(draft.request.as_ref(), |request| Value::Bytes(&request.body.0)),
-        Value::maybe(draft.settings.as_ref(), |settings| Value::Bytes(&settings.0)),
-        Value::Bytes(&draft.payload.0),
-    ];
-    tx.run(JOB, &values).await.map(|_| ())
+    let mut rows = Vec::new();
+    for draft in drafts {
+        rows.push(vec![
+            Value::id(&draft.id.0),
+            Value::Text(draft.tenant.as_str()),
+            Value::Text(draft.class.into()),
+            Value::maybe(draft.batch.as_ref(), |batch| Value::id(&batch.0)),
+            Value::time(now),
+            Value::time(now.plus(draft.deadline)),
+            Value::maybe(draft.traceparent.as_deref(), Value::Text),
+            Value::maybe(draft.request.as_ref(), |request| Value::Text(&request.id)),
+            Value::maybe(draft.request.as_ref(), |request| Value::Bytes(&request.body.0)),
+            Value::maybe(draft.settings.as_ref(), |settings| Value::Bytes(&settings.0)),
+            Value::Bytes(&draft.payload.0),
+        ]);
+    }
+    tx.each(JOB, &rows).await.map(|_| ())
 }
 
-async fn insert_legs(tx: &impl Tx, draft: &JobDraft, now: Timestamp) -> Result<(), Trouble> {
+async fn insert_legs(tx: &impl Tx, drafts: &[JobDraft], now: Timestamp) -> Result<(), Trouble> {
     const LEG: Statement = Statement::of(
         "INSERT INTO legs (job, idx, tenant, class, batch, live_to, traceparent, since, state, \
            kind, gate, gate_leg, zone, name, shard, pool, mailbox, login, cap, payload) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, \
            $19, $20)",
     );
-    let batch = batch_or_nil(draft.batch);
+    let batches: Vec<Uuid> = drafts.iter().map(|draft| batch_or_nil(draft.batch)).collect();
     let mut rows = Vec::new();
-    for (index, leg) in (0_u64..).zip(&draft.legs) {
-        let [gate, gate_leg] = gate_values(leg.gate);
-        let state = if leg.gate == Gate::Open { LegState::Ready } else { LegState::Blocked };
-        rows.push(vec![
-            Value::id(&draft.id.0),
-            Value::number(index),
-            Value::Text(draft.tenant.as_str()),
-            Value::Text(draft.class.into()),
-            Value::id(&batch),
-            Value::maybe(draft.live_to.as_ref(), |gateway| Value::Text(gateway.as_str())),
-            Value::maybe(draft.traceparent.as_deref(), Value::Text),
-            Value::time(now),
-            Value::Text(state.into()),
-            Value::Text(leg.kind.as_str()),
-            gate,
-            gate_leg,
-            Value::Text(leg.group.zone.as_str()),
-            Value::Text(leg.group.key.as_str()),
-            Value::number(leg.shard.0),
-            Value::Text(leg.pool.as_str()),
-            Value::Bytes(&leg.mailbox.0),
-            Value::Bytes(&leg.login.0),
-            Value::span(leg.cap),
-            Value::Bytes(&leg.payload.0),
-        ]);
+    for (draft, batch) in drafts.iter().zip(&batches) {
+        for (index, leg) in (0_u64..).zip(&draft.legs) {
+            let state = if leg.gate == Gate::Open { LegState::Ready } else { LegState::Blocked };
+            let mut row = vec![
+                Value::id(&draft.id.0),
+                Value::number(index),
+                Value::Text(draft.tenant.as_str()),
+                Value::Text(draft.class.into()),
+                Value::id(batch),
+                Value::maybe(draft.live_to.as_ref(), |gateway| Value::Text(gateway.as_str())),
+                Value::maybe(draft.traceparent.as_deref(), Value::Text),
+                Value::time(now),
+                Value::Text(state.into()),
+            ];
+            row.extend(draft_values(leg));
+            rows.push(row);
+        }
     }
     tx.each(LEG, &rows).await.map(|_| ())
 }

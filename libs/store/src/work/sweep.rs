@@ -200,8 +200,10 @@ impl Work for Expired {
 
     async fn work(&self, tx: &impl Tx, _: &impl Decide<(), ()>) -> Result<Vec<JobId>, Trouble> {
         const EXPIRED: Statement = Statement::of(
-            "SELECT id FROM jobs \
+            "SELECT id FROM jobs j \
              WHERE state = 'OPEN' AND deadline <= (SELECT mailfleet_now()) \
+               AND NOT EXISTS ( \
+                 SELECT 1 FROM batches b WHERE b.id = j.batch AND b.paused IS NOT NULL) \
              ORDER BY deadline LIMIT $1",
         );
         let rows = tx.rows(EXPIRED, &[Value::number(self.limit)]).await?;

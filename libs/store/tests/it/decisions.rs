@@ -130,3 +130,26 @@ pub(crate) fn snooze(due_in_seconds: i64) -> impl Fn(&mut LegRecord) + Send + Sy
 pub(crate) fn dispatch(number: u32) -> Dispatch {
     Dispatch(number)
 }
+
+/// Ends a job of one leg with this verdict, and this as its fault.
+pub(crate) fn collect_as(
+    verdict: Verdict,
+    code: Option<FaultCode>,
+) -> impl Fn(&JobView) -> (JobChange, ()) + Send + Sync {
+    let summary = LegSummary { code, retry: code.map(FaultCode::retry), ..an_end().summary };
+    end_as(verdict, LegEnd { summary, ..an_end() })
+}
+
+/// Ends a job of one leg whose login was refused for good.
+pub(crate) fn refused_as(verdict: Verdict) -> impl Fn(&JobView) -> (JobChange, ()) + Send + Sync {
+    end_as(verdict, a_refusal())
+}
+
+fn end_as(verdict: Verdict, end: LegEnd) -> impl Fn(&JobView) -> (JobChange, ()) + Send + Sync {
+    move |view| {
+        let leg =
+            LegRecord { end: Some(end.clone()), ..closed(&view.legs[0].leg, LegState::Done, view) };
+        let job = Some(ended(view, JobState::Done, Some(verdict)));
+        (JobChange { legs: vec![leg], job, ledger: Vec::new() }, ())
+    }
+}

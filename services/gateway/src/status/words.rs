@@ -69,6 +69,20 @@ pub(super) const JOB_NOT_FOUND: Wording = Wording {
     japanese: "指定されたジョブは存在しないか、すでに削除されています。",
 };
 
+pub(super) const BATCH_NOT_FOUND: Wording = Wording {
+    code: Code::NotFound,
+    reason: "BATCH_NOT_FOUND",
+    english: "There is no such batch, or not any more.",
+    japanese: "指定されたバッチは存在しないか、すでに削除されています。",
+};
+
+pub(super) const BATCH_STATE: Wording = Wording {
+    code: Code::FailedPrecondition,
+    reason: "BATCH_STATE",
+    english: "The batch is not in a state in which this can be done.",
+    japanese: "バッチの現在の状態では、この操作はできません。",
+};
+
 pub(super) const WORKER_NOT_FOUND: Wording = Wording {
     code: Code::NotFound,
     reason: "WORKER_NOT_FOUND",

@@ -1,4 +1,4 @@
-//! A store that can be taken away: SQLite in memory, with a switch in front.
+//! A store that can be taken away: SQLite with a switch in front.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -6,10 +6,11 @@ use std::time::Duration;
 use mailfleet_gateway::Config;
 use mailfleet_model::JobId;
 use mailfleet_model::fleet::{
-    Admission, BatchCounts, BatchId, Dispatch, Erased, GroupId, GroupLimits, GroupSettings,
-    GroupView, JobChange, JobDraft, JobFilter, JobPage, JobState, JobView, LegId, LegRecord,
-    Release, ShardIndex, Store, StoreError, SubmitView, Submitted, TenantId, Timestamp, Usage,
-    ZoneName,
+    Added, Admission, BatchChange, BatchCounts, BatchDraft, BatchId, BatchOpened, BatchRecord,
+    BatchReport, BatchView, CauseCount, Dispatch, Erased, Fed, GroupId, GroupLimits, GroupSettings,
+    GroupView, ItemDraft, ItemFilter, ItemRecord, JobChange, JobDraft, JobFilter, JobPage,
+    JobState, JobView, LegId, LegRecord, Release, ShardIndex, Store, StoreError, SubmitView,
+    Submitted, TenantId, Timestamp, Usage, ZoneName,
 };
 use mailfleet_store::{Config as StoreConfig, Defaults, SqliteStore};
 
@@ -161,6 +162,88 @@ impl Store for TestStore {
         reason: Option<&str>,
     ) -> Result<Vec<GroupId>, StoreError> {
         self.there()?.pause_batch(batch, reason).await
+    }
+
+    async fn open_batch(&self, draft: &BatchDraft) -> Result<BatchOpened, StoreError> {
+        self.there()?.open_batch(draft).await
+    }
+
+    async fn add_items(
+        &self,
+        batch: BatchId,
+        items: &[ItemDraft],
+    ) -> Result<Option<Added>, StoreError> {
+        self.there()?.add_items(batch, items).await
+    }
+
+    async fn discard_batch(&self, batch: BatchId) -> Result<(), StoreError> {
+        self.there()?.discard_batch(batch).await
+    }
+
+    async fn feed_batch(
+        &self,
+        batch: BatchId,
+        decide: impl Fn(&BatchView) -> BatchChange + Send + Sync,
+    ) -> Result<Option<Fed>, StoreError> {
+        self.there()?.feed_batch(batch, decide).await
+    }
+
+    async fn live_batches(&self, limit: u32) -> Result<Vec<BatchId>, StoreError> {
+        self.there()?.live_batches(limit).await
+    }
+
+    async fn open_items(&self, batch: BatchId, limit: u32) -> Result<Vec<JobId>, StoreError> {
+        self.there()?.open_items(batch, limit).await
+    }
+
+    async fn batch_report(
+        &self,
+        tenant: &TenantId,
+        batch: BatchId,
+    ) -> Result<Option<BatchReport>, StoreError> {
+        self.there()?.batch_report(tenant, batch).await
+    }
+
+    async fn batches(
+        &self,
+        tenant: &TenantId,
+        from: Option<BatchId>,
+        limit: u32,
+    ) -> Result<Vec<BatchRecord>, StoreError> {
+        self.there()?.batches(tenant, from, limit).await
+    }
+
+    async fn items(
+        &self,
+        batch: BatchId,
+        filter: &ItemFilter,
+        from: u64,
+        limit: u32,
+    ) -> Result<Vec<ItemRecord>, StoreError> {
+        self.there()?.items(batch, filter, from, limit).await
+    }
+
+    async fn causes(&self, batch: BatchId) -> Result<Vec<CauseCount>, StoreError> {
+        self.there()?.causes(batch).await
+    }
+
+    async fn examples(
+        &self,
+        batch: BatchId,
+        cause: &CauseCount,
+        limit: u32,
+    ) -> Result<Vec<String>, StoreError> {
+        self.there()?.examples(batch, cause, limit).await
+    }
+
+    async fn redrive(
+        &self,
+        batch: BatchId,
+        filter: &ItemFilter,
+        until: Timestamp,
+        limit: u32,
+    ) -> Result<Option<u64>, StoreError> {
+        self.there()?.redrive(batch, filter, until, limit).await
     }
 
     async fn purge(&self, age: Duration, limit: u32) -> Result<u64, StoreError> {

@@ -340,6 +340,8 @@ impl World {
                 let groups = self.store.settings.values().cloned().collect();
                 self.broadcast(None, &Control::Settings(groups));
             }
+            // Items of batches come as jobs here: how they begin is `batch`'s own test.
+            Chore::Batches => {}
             Chore::Purge => {}
         }
     }

@@ -6,7 +6,9 @@
 pub(crate) mod advance;
 pub(crate) mod batches;
 pub(crate) mod ends;
+pub(crate) mod feeding;
 pub(crate) mod groups;
+pub(crate) mod items;
 pub(crate) mod races;
 pub(crate) mod reads;
 pub(crate) mod release;
@@ -127,6 +129,24 @@ macro_rules! suite {
             another_tenants_batch_is_unknown,
             counters_equal_the_sum_of_the_items,
             a_resumed_batch_names_its_groups,
+        );
+        $crate::conformance::suite!(@module items $place:
+            an_upload_goes_on_where_it_broke_off,
+            nothing_begins_before_the_upload_is_complete,
+            a_wrong_upload_is_discarded,
+            items_are_listed_and_summed_up,
+            credentials_go_as_soon_as_an_item_cannot_begin_anew,
+            another_tenants_items_are_unknown,
+        );
+        $crate::conformance::suite!(@module feeding $place:
+            items_begin_as_the_decision_says,
+            item_counters_equal_the_sum_of_the_items,
+            one_login_is_open_once_over_all_batches,
+            feeding_goes_round_the_domains,
+            a_pause_holds_everything_and_uses_up_no_time,
+            a_cancelled_batch_ends,
+            what_failed_begins_anew_but_for_refused_logins,
+            two_feeders_begin_each_item_once,
         );
         $crate::conformance::suite!(@module retention $place:
             old_jobs_are_deleted,

@@ -1,0 +1,431 @@
+//! Batches: many validations under one name, and the items that they are made of.
+//!
+//! An item that has not begun is a row with the legs that it will have; its job is made when
+//! it is begun. So what waits costs dispatch nothing, the job's time begins with its turn, and
+//! an item may have another job later.
+
+use std::time::Duration;
+
+use strum::{Display, EnumIter, EnumString, IntoStaticStr};
+
+use super::id::{BatchId, GroupId, TenantId};
+use super::job::{JobClass, LegDraft, Payload, RequestKey};
+use super::leg::LegRecord;
+use super::tag::LoginTag;
+use super::time::Timestamp;
+use crate::fault::{FaultCode, Retry};
+use crate::id::JobId;
+use crate::leg::LoginOutcome;
+use crate::report::Verdict;
+
+/// Where a batch is.
+///
+/// ```text
+/// UPLOADING ─> RUNNING <─> PAUSED        from RUNNING and PAUSED: CANCELLING ─> CANCELLED
+///                 └──> DONE <──┘ ──redrive──> RUNNING
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Display, EnumIter, EnumString, IntoStaticStr)]
+#[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
+pub enum BatchState {
+    /// Items are coming in. Left by the end of the upload, or deleted when it is old.
+    Uploading,
+    /// Items are begun as others end. Feeding moves it on, at the latest by its sweep.
+    Running,
+    /// Nothing more is begun or released until somebody resumes or cancels it.
+    Paused,
+    /// What is left ends now. Feeding moves it on.
+    Cancelling,
+    /// Ended early.
+    Cancelled,
+    /// All items have ended.
+    Done,
+}
+
+impl BatchState {
+    /// Whether nothing happens by itself any more.
+    #[must_use]
+    pub fn is_final(self) -> bool {
+        match self {
+            Self::Cancelled | Self::Done => true,
+            Self::Uploading | Self::Running | Self::Paused | Self::Cancelling => false,
+        }
+    }
+}
+
+/// Where an item is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Display, EnumIter, EnumString, IntoStaticStr)]
+#[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
+pub enum ItemState {
+    /// Has not begun. Feeding moves it on.
+    Held,
+    /// Its job is open. The end of the job moves it on.
+    Open,
+    /// Its job has ended.
+    Done,
+    /// The batch or its job was cancelled.
+    Cancelled,
+}
+
+/// How a batch goes about its items.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BatchSettings {
+    /// The class of its jobs.
+    pub class: JobClass,
+    /// Items that are open at once at most.
+    pub max_open: u32,
+    /// Items of a domain that go ahead; the others wait until one of them was answered with
+    /// something else than a definitive refusal.
+    pub canaries: u32,
+    /// Definitive refusals in a row, over all domains, that pause the batch; `None`: never.
+    pub stop_when: Option<u32>,
+    /// Time of an item from its beginning to its final report.
+    pub item_deadline: Duration,
+    /// Time of the batch from the end of its upload.
+    pub deadline: Duration,
+}
+
+/// A batch that is to be made.
+#[derive(Debug, Clone)]
+pub struct BatchDraft {
+    /// Its id, time-ordered.
+    pub id: BatchId,
+    /// Whose it is.
+    pub tenant: TenantId,
+    /// How the caller names the request.
+    pub request: Option<RequestKey>,
+    /// What people call it; empty: nothing.
+    pub display_name: String,
+    /// How it goes about its items.
+    pub settings: BatchSettings,
+    /// W3C `traceparent` of the request; every job of the batch has it.
+    pub traceparent: Option<String>,
+}
+
+/// What became of the beginning of an upload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BatchOpened {
+    /// The batch is there, new or from an earlier call, and in this state.
+    There(BatchId, BatchState),
+    /// The request id belongs to another request.
+    RequestIdReused,
+}
+
+/// An item that is to be stored.
+#[derive(Debug, Clone)]
+pub struct ItemDraft {
+    /// Unique in the batch.
+    pub key: String,
+    /// The mailbox's address.
+    pub address: String,
+    /// Its domain, which canaries are counted by.
+    pub domain: String,
+    /// The login that no two open items may share: that of the first leg.
+    pub login: LoginTag,
+    /// The payload of its job.
+    pub payload: Payload,
+    /// The legs of its job, 1 to 16.
+    pub legs: Vec<LegDraft>,
+}
+
+/// How many items were stored.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Added {
+    /// Items that are new.
+    pub stored: u64,
+    /// Items whose key was there.
+    pub known: u64,
+}
+
+/// Who paused a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Display, EnumIter, EnumString, IntoStaticStr)]
+#[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
+pub enum PauseCause {
+    /// Somebody.
+    Operator,
+    /// The guard, because of a run of refusals.
+    Guard,
+}
+
+/// Why a batch is paused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BatchPause {
+    /// Who paused it.
+    pub cause: PauseCause,
+    /// Why, for people.
+    pub reason: String,
+    /// When.
+    pub since: Timestamp,
+}
+
+/// The items of a batch by where they are. Each is in exactly one of them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ItemCounts {
+    /// Not begun.
+    pub held: u64,
+    /// Begun.
+    pub open: u64,
+    /// Done and healthy.
+    pub healthy: u64,
+    /// Done and faulty.
+    pub faulty: u64,
+    /// Done and inconclusive.
+    pub inconclusive: u64,
+    /// Cancelled.
+    pub cancelled: u64,
+}
+
+impl ItemCounts {
+    /// All items.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        let Self { held, open, healthy, faulty, inconclusive, cancelled } = self;
+        held + open + healthy + faulty + inconclusive + cancelled
+    }
+
+    /// Items that have not ended.
+    #[must_use]
+    pub fn left(&self) -> u64 {
+        self.held + self.open
+    }
+
+    /// The counter of an item.
+    pub fn of(&mut self, state: ItemState, verdict: Option<Verdict>) -> &mut u64 {
+        match (state, verdict) {
+            (ItemState::Held, _) => &mut self.held,
+            (ItemState::Open, _) => &mut self.open,
+            (ItemState::Cancelled, _) => &mut self.cancelled,
+            (ItemState::Done, Some(Verdict::Healthy)) => &mut self.healthy,
+            (ItemState::Done, Some(Verdict::Faulty)) => &mut self.faulty,
+            (ItemState::Done, Some(Verdict::Inconclusive) | None) => &mut self.inconclusive,
+        }
+    }
+}
+
+/// A batch's row.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BatchRecord {
+    /// Its id.
+    pub id: BatchId,
+    /// Whose it is.
+    pub tenant: TenantId,
+    /// What people call it.
+    pub display_name: String,
+    /// Where it is.
+    pub state: BatchState,
+    /// How it goes about its items.
+    pub settings: BatchSettings,
+    /// When the upload began.
+    pub created: Timestamp,
+    /// When the upload was complete.
+    pub started: Option<Timestamp>,
+    /// When what is left is given up.
+    pub deadline: Option<Timestamp>,
+    /// When it ended.
+    pub finished: Option<Timestamp>,
+    /// Why it is paused. `Some` exactly when it is.
+    pub pause: Option<BatchPause>,
+    /// Refusals before this moment do not count for the guard.
+    pub guard_since: Timestamp,
+    /// Its items.
+    pub counts: ItemCounts,
+}
+
+/// A batch as callers see it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BatchReport {
+    /// The store's clock.
+    pub now: Timestamp,
+    /// The row.
+    pub batch: BatchRecord,
+    /// Ended items by code, the most frequent first.
+    pub codes: Vec<(FaultCode, u64)>,
+    /// Items that ended within the last ten seconds.
+    pub recent: u64,
+    /// The refusals that the guard paused for, the last one first, at most five.
+    pub evidence: Vec<ItemRecord>,
+}
+
+/// An item's row, without its legs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ItemRecord {
+    /// Its place, from 1.
+    pub position: u64,
+    /// Its key.
+    pub key: String,
+    /// The mailbox's address.
+    pub address: String,
+    /// Its domain.
+    pub domain: String,
+    /// Where it is.
+    pub state: ItemState,
+    /// Its last job.
+    pub job: Option<JobId>,
+    /// How often it was begun anew.
+    pub redrives: u32,
+    /// The verdict of its job.
+    pub verdict: Option<Verdict>,
+    /// The weightiest fault of its job.
+    pub code: Option<FaultCode>,
+    /// The limit group of the leg with that fault.
+    pub group: Option<String>,
+    /// When it ended.
+    pub finished: Option<Timestamp>,
+}
+
+/// Which items to list or to begin anew.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ItemFilter {
+    /// Only in this state.
+    pub state: Option<ItemState>,
+    /// Only with this verdict.
+    pub verdict: Option<Verdict>,
+    /// Only with this code.
+    pub code: Option<FaultCode>,
+    /// Only of this domain.
+    pub domain: Option<String>,
+}
+
+/// Ended items of one domain, limit group and code.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CauseCount {
+    /// The domain.
+    pub domain: String,
+    /// The limit group; `None` where no leg tells.
+    pub group: Option<String>,
+    /// The code.
+    pub code: FaultCode,
+    /// How many.
+    pub items: u64,
+}
+
+/// What a batch needs to know of how an item's job ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ItemEnd {
+    /// The weightiest fault.
+    pub code: Option<FaultCode>,
+    /// The limit group of its leg.
+    pub group: Option<GroupId>,
+    /// What came of the password; `None` if nothing was learnt about it.
+    pub login: Option<LoginOutcome>,
+}
+
+impl ItemEnd {
+    /// Reads it off the legs: the first one with a fault that stays, else the first one with
+    /// any; and the answer to a login that says most.
+    #[must_use]
+    pub fn of(legs: &[LegRecord]) -> Self {
+        let troubled: Vec<(&LegRecord, FaultCode, bool)> = legs
+            .iter()
+            .filter_map(|leg| {
+                let summary = &leg.end.as_ref()?.summary;
+                Some((leg, summary.code?, summary.retry.is_some_and(Retry::is_temporary)))
+            })
+            .collect();
+        let told = |code: FaultCode| code != FaultCode::LegNotTried;
+        let stays = troubled.iter().find(|(_, code, temporary)| told(*code) && !temporary);
+        let first = stays.or_else(|| troubled.iter().find(|(_, code, _)| told(*code)));
+        let first = first.or_else(|| troubled.first());
+        Self {
+            code: first.map(|(_, code, _)| *code),
+            group: first.map(|(leg, ..)| leg.group.clone()),
+            login: login(legs),
+        }
+    }
+}
+
+/// The answer that says most about the password: a definitive refusal before anything else.
+fn login(legs: &[LegRecord]) -> Option<LoginOutcome> {
+    let kept_back = |leg: &&LegRecord| {
+        let code = leg.end.as_ref().and_then(|end| end.summary.code);
+        code != Some(FaultCode::AttemptBudgetExhausted)
+    };
+    let answers = legs.iter().filter(kept_back).filter_map(|leg| leg.end.as_ref());
+    let answers: Vec<LoginOutcome> = answers.map(|end| end.summary.login).collect();
+    let order = [
+        LoginOutcome::RefusedDefinitively,
+        LoginOutcome::Accepted,
+        LoginOutcome::RefusedAmbiguously,
+        LoginOutcome::Undecided,
+        LoginOutcome::NotTried,
+    ];
+    order.into_iter().find(|outcome| answers.contains(outcome))
+}
+
+/// What feeding a batch looks at. What it costs does not grow with the batch.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BatchView {
+    /// The store's clock.
+    pub now: Timestamp,
+    /// The batch with its counters, under its row lock.
+    pub batch: BatchRecord,
+    /// How many logins were refused for good in a row, up to now and since the guard began to
+    /// count; never more than `stop_when`.
+    pub refusals: u32,
+    /// Domains with held items, beginning after the one that was looked at last; at most
+    /// [`BatchView::DOMAINS`].
+    pub domains: Vec<DomainView>,
+    /// Whether there are domains behind these.
+    pub more: bool,
+}
+
+impl BatchView {
+    /// Most domains in a view.
+    pub const DOMAINS: usize = 64;
+    /// Most open items of a domain, and most held ones of it in a view. Keeps a slow server
+    /// from taking all places of a batch; twice what fills the window of a group.
+    pub const OPEN: u32 = 64;
+}
+
+/// A domain of a batch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DomainView {
+    /// Its open items.
+    pub open: u32,
+    /// Its items whose login was refused for good; never more than there are canaries.
+    pub refused: u32,
+    /// Whether one of its items was answered with something else.
+    pub proven: bool,
+    /// Its held items whose login no open item has, of whatever batch, the first ones first.
+    pub held: Vec<HeldItem>,
+}
+
+/// An item that could begin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HeldItem {
+    /// Its place.
+    pub position: u64,
+    /// Its login.
+    pub login: LoginTag,
+}
+
+/// What feeding decides. The default changes nothing.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct BatchChange {
+    /// Where the batch goes.
+    pub state: Option<BatchState>,
+    /// Why, if it goes to `PAUSED`.
+    pub pause: Option<(PauseCause, String)>,
+    /// The held items that begin, no two with one login.
+    pub begin: Vec<u64>,
+    /// Whether held items are cancelled, as many as one transaction may.
+    pub cancel_held: bool,
+    /// Whether the guard counts anew from now on.
+    pub guard_anew: bool,
+    /// Whether the guard is lifted.
+    pub lift_guard: bool,
+}
+
+/// What came of feeding.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Fed {
+    /// Where the batch was.
+    pub was: BatchState,
+    /// The batch afterwards.
+    pub batch: BatchRecord,
+    /// Groups with a leg to release now.
+    pub wake: Vec<GroupId>,
+    /// How many items began or were cancelled.
+    pub moved: u64,
+    /// Whether there were domains behind those that were looked at.
+    pub more: bool,
+}
