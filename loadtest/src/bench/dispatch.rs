@@ -35,32 +35,56 @@ const ORDER: usize = 600;
 
 /// Prints the cost of a release, on SQLite and, where a URL is given, on that database.
 pub(crate) async fn run(url: Option<&str>) -> anyhow::Result<()> {
-    let folder = tempfile::tempdir().context("a folder for the database")?;
-    let file = format!("sqlite:{}", folder.path().join("fleet.db").display());
-    measure("SQLite", &file).await?;
+    let folder = tempfile::tempdir().context("a folder for the databases")?;
+    let file =
+        |waiting| format!("sqlite:{}", folder.path().join(format!("{waiting}.db")).display());
+    measure("SQLite", file).await?;
     if let Some(url) = url {
-        measure("the given database", url).await?;
+        measure("the given database", |_| url.to_owned()).await?;
     }
     Ok(())
 }
 
-async fn measure(name: &str, url: &str) -> anyhow::Result<()> {
+/// A group with so many waiting legs, and where it is.
+struct Place {
+    store: AnyStore,
+    group: GroupId,
+    waiting: u32,
+    costs: Vec<Duration>,
+}
+
+async fn measure(name: &str, url: impl Fn(u32) -> String) -> anyhow::Result<()> {
     let limits = GroupLimits { concurrency: NonZeroU32::MIN, per_source: None, rate: None };
-    let url = Secret::new(url.as_bytes().to_vec());
-    let store = AnyStore::open(&url, Config::new(Defaults::all(limits))).await?;
     // Apart from whatever else is in the database, and erased in the end.
     let tenant: TenantId = format!("bench-{}", Uuid::now_v7().simple()).parse()?;
-    say(&format!("one release on {name}, by legs that wait:"));
-    let mut first = None;
+    let mut places = Vec::new();
     for waiting in WAITING {
+        let url = Secret::new(url(waiting).into_bytes());
+        let store = AnyStore::open(&url, Config::new(Defaults::all(limits))).await?;
         let group = group(&tenant, waiting)?;
         fill(&store, &tenant, &group, waiting).await?;
-        let cost = median(&store, &tenant, &group).await?;
-        let first = *first.get_or_insert(cost);
-        let ratio = cost.as_secs_f64() / first.as_secs_f64();
-        say(&format!("  {waiting:>7}  {ratio:>5.2}  ({cost:.0?})"));
+        places.push(Place { store, group, waiting, costs: Vec::new() });
     }
-    while store.erase_tenant(&tenant, 1_000).await? == Erased::Partly {}
+    // In turns, so that whatever else the machine does meets all of them alike.
+    for run in 0..WARM_UP + RUNS {
+        for place in &mut places {
+            let cost = release(&place.store, &tenant, &place.group).await?;
+            if WARM_UP <= run {
+                place.costs.push(cost);
+            }
+        }
+    }
+    say(&format!("one release on {name}, by legs that wait:"));
+    let mut first = None;
+    for Place { waiting, costs, .. } in &mut places {
+        costs.sort();
+        let median = *costs.get(RUNS / 2).context("releases were timed")?;
+        let ratio = median.as_secs_f64() / first.get_or_insert(median).as_secs_f64();
+        say(&format!("  {waiting:>7}  {ratio:.2}  ({} µs)", median.as_micros()));
+    }
+    for Place { store, .. } in &places {
+        while store.erase_tenant(&tenant, 1_000).await? == Erased::Partly {}
+    }
     Ok(())
 }
 
@@ -124,33 +148,27 @@ async fn submit(
     Ok(())
 }
 
-/// The median of the timed releases.
-async fn median(
+/// What the release of one leg takes; another one waits in its place before it.
+async fn release(
     store: &impl Store,
     tenant: &TenantId,
     group: &GroupId,
 ) -> anyhow::Result<Duration> {
     let rules = DispatchRules::default();
-    let mut costs = Vec::new();
-    for run in 0..WARM_UP + RUNS {
-        submit(store, tenant, group, 1).await?;
-        let began = Instant::now();
-        let (released, _) = store
-            .release(group, |view| {
-                let decided = dispatch::release(view, &rules);
-                Release { legs: decided.legs.into_iter().take(1).collect(), ..decided }
-            })
-            .await?;
-        if WARM_UP <= run {
-            costs.push(began.elapsed());
-        }
-        let leg = released.first().context("a leg was released")?;
-        store.mark_published(leg.id, leg.dispatch).await?;
-        let id = leg.id;
-        store.advance(id.job, |view| (end(view, id), ())).await?.context("the job is there")?;
-    }
-    costs.sort();
-    costs.get(RUNS / 2).copied().context("releases were timed")
+    submit(store, tenant, group, 1).await?;
+    let began = Instant::now();
+    let (released, _) = store
+        .release(group, |view| {
+            let decided = dispatch::release(view, &rules);
+            Release { legs: decided.legs.into_iter().take(1).collect(), ..decided }
+        })
+        .await?;
+    let cost = began.elapsed();
+    let leg = released.first().context("a leg was released")?;
+    store.mark_published(leg.id, leg.dispatch).await?;
+    let id = leg.id;
+    store.advance(id.job, |view| (end(view, id), ())).await?.context("the job is there")?;
+    Ok(cost)
 }
 
 /// Ends the leg, and with the last leg the job.

@@ -22,6 +22,14 @@ use crate::samples::{self, crm, draft, group, job};
 /// Longest that anything may take.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// Calls that are made while connections end.
+const N_CALLS: u32 = 60;
+
+/// A job whose request may be repeated.
+fn numbered(number: u128) -> JobDraft {
+    JobDraft { request: samples::request(&number.to_string(), 1), ..draft(number) }
+}
+
 /// A store whose connections can be told from all others.
 async fn named(schema: &Schema, name: &str) -> PostgresStore {
     let url = String::from_utf8(schema.url().expose().to_vec()).unwrap();
@@ -108,8 +116,7 @@ async fn whenever_connections_end_everything_or_nothing_is_there() {
     let Some(schema) = Schema::start().await else { return };
     let name = format!("k{}", uuid::Uuid::new_v4().simple());
     let store = named(&schema, &name).await;
-    let began = Instant::now();
-    let done = std::sync::atomic::AtomicBool::new(false);
+    let n_tried = AtomicU32::new(0);
     let killer = async {
         let mut n_killed = 0;
         let raw = schema.raw().await;
@@ -117,7 +124,14 @@ async fn whenever_connections_end_everything_or_nothing_is_there() {
             "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity \
              WHERE application_name = '{name}'"
         );
-        while !done.load(Ordering::Relaxed) && began.elapsed() < PATIENCE {
+        // Once in every call, a little later in each.
+        for call in 0..N_CALLS {
+            while n_tried.load(Ordering::Relaxed) < call {
+                tokio::task::yield_now().await;
+            }
+            for _ in 0..call {
+                tokio::task::yield_now().await;
+            }
             let row = raw.query_one(&sql, &[]).await.expect("an answer");
             n_killed += row.get::<_, i64>(0);
         }
@@ -126,16 +140,14 @@ async fn whenever_connections_end_everything_or_nothing_is_there() {
     let submitter = async {
         let mut accepted = Vec::new();
         let mut n_lost = 0;
-        for number in 1..=150 {
-            let draft =
-                JobDraft { request: samples::request(&number.to_string(), 1), ..draft(number) };
-            match store.submit(&draft, accept).await {
+        for number in 1..=u128::from(N_CALLS) {
+            match store.submit(&numbered(number), accept).await {
                 Ok(_) => accepted.push(number),
                 Err(StoreError::Unavailable { .. }) => n_lost += 1,
                 Err(error) => panic!("{error:?}"),
             }
+            n_tried.fetch_add(1, Ordering::Relaxed);
         }
-        done.store(true, Ordering::Relaxed);
         (accepted, n_lost)
     };
     let (n_killed, (accepted, n_lost)) = tokio::join!(killer, submitter);
@@ -151,8 +163,8 @@ async fn whenever_connections_end_everything_or_nothing_is_there() {
     let open = u64::try_from(there.len()).unwrap();
     assert_eq!(store.usage(&crm()).await.unwrap().interactive, open);
     // Repeating what was lost finds it, or makes it.
-    for number in 1..=150 {
-        let draft = JobDraft { request: samples::request(&number.to_string(), 1), ..draft(number) };
+    for number in 1..=u128::from(N_CALLS) {
+        let draft = numbered(number);
         let again = store.submit(&draft, admit).await.unwrap().admission;
         let was_there = there.contains(&number);
         assert_eq!(again == Admission::Repeated(job(number)), was_there, "{number}: {again:?}");
