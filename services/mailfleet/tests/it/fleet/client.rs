@@ -50,12 +50,15 @@ pub(crate) struct Load {
     /// Whose they are, one after the other.
     pub(crate) tenants: &'static [Tenant],
     pub(crate) budget: Duration,
+    /// Time from one submission to the next; none: as fast as they are accepted.
+    pub(crate) pace: Duration,
 }
 
 impl Load {
     /// So many jobs of the usual caller, a tenth of them with a wrong password.
     pub(crate) const fn of(n_jobs: usize) -> Self {
-        Self { n_jobs, from: 0, wrong_one_in: 10, tenants: &[CRM], budget: BUDGET }
+        let pace = Duration::ZERO;
+        Self { n_jobs, from: 0, wrong_one_in: 10, tenants: &[CRM], budget: BUDGET, pace }
     }
 
     /// The validations, each of a mailbox of its own.
@@ -124,7 +127,9 @@ impl Client {
         tokio::spawn(async move {
             let places = Arc::new(Semaphore::new(AT_ONCE));
             let mut calls = JoinSet::new();
+            let mut turns = interval(load.pace.max(Duration::from_millis(1)));
             for (index, (order, request)) in orders.into_iter().zip(requests).enumerate() {
+                turns.tick().await;
                 let place = Arc::clone(&places).acquire_owned().await.expect("never closed");
                 let client = client.clone();
                 calls.spawn(async move {
@@ -149,7 +154,8 @@ impl Client {
             })
             .await;
         let job = answer.job.expect("always set").name;
-        let outcome = Outcome { order, job: job.clone(), cancelled: None, first: None, last: vec![] };
+        let outcome =
+            Outcome { order, job: job.clone(), cancelled: None, first: None, last: vec![] };
         let before = self.history().insert(job, outcome);
         assert!(before.is_none(), "one job for two requests: {before:?}");
     }
@@ -172,11 +178,6 @@ impl Client {
             looks.tick().await;
         }
         unreachable!("turns do not end")
-    }
-
-    /// How many were accepted so far.
-    pub(crate) fn n_accepted(&self) -> usize {
-        self.history().len()
     }
 
     /// Cancels every `one_in`-th job of those that were accepted, all at once.

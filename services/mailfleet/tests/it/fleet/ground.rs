@@ -10,7 +10,7 @@ use std::time::Duration;
 use mailfleet_api::v1;
 use mailfleet_api::v1::fleet_service_client::FleetServiceClient;
 use mailfleet_mailsim::Authority;
-use mailfleet_model::fleet::{GroupKey, shard_of};
+use mailfleet_model::fleet::{GroupKey, ShardIndex, WorkerId, rendezvous, shard_of};
 use tempfile::TempDir;
 use tonic::transport::{Channel, Endpoint};
 
@@ -22,6 +22,10 @@ use crate::command::{Ended, ended, mailfleet};
 
 /// Shards of a test's fleet: few, so that the broker has little to declare.
 pub(crate) const SHARDS: NonZeroU16 = NonZeroU16::new(16).expect("not zero");
+
+/// Longest time until shards are where they should be: a worker keeps one for as long as a leg that
+/// somebody else may still run keeps a slot of it.
+const SETTLING: Duration = Duration::from_secs(100);
 
 /// A caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,9 +39,11 @@ pub(crate) struct Tenant {
 }
 
 /// The usual caller, who may also run the fleet.
-pub(crate) const CRM: Tenant = Tenant { name: "crm", token: "crm-token-0123456789", pool_name: "default", pool: 0 };
+pub(crate) const CRM: Tenant =
+    Tenant { name: "crm", token: "crm-token-0123456789", pool_name: "default", pool: 0 };
 /// Another one, who leaves from other addresses.
-pub(crate) const ERP: Tenant = Tenant { name: "erp", token: "erp-token-0123456789", pool_name: "other", pool: 1 };
+pub(crate) const ERP: Tenant =
+    Tenant { name: "erp", token: "erp-token-0123456789", pool_name: "other", pool: 1 };
 const TENANTS: [Tenant; 2] = [CRM, ERP];
 
 /// Source addresses of each pool.
@@ -65,8 +71,12 @@ pub(crate) const USUAL: Size = Size {
     n_gateways: 2,
     n_workers: 3,
     limit: 3,
-    mail: Estates { n_pairs: 4, n_mailboxes: 60, login: Duration::from_millis(200) },
+    mail: Estates { n_pairs: 4, n_mailboxes: 80, login: Duration::from_millis(200) },
 };
+
+/// The same with room for more sessions than a paced load needs: where slots are kept for what may
+/// still run, the others go on.
+pub(crate) const ROOMY: Size = Size { limit: 10, ..USUAL };
 
 /// Everything of a test. The order of the fields is the order in which it goes: callers' ends
 /// first, servers last.
@@ -206,8 +216,7 @@ impl Ground {
         }
         self.n_started += 1;
         let log = self.logs().join(format!("{}-{role:?}.log", self.n_started));
-        let process =
-            Process::start(role, &self.path("mailfleet.toml"), &environment, log).await;
+        let process = Process::start(role, &self.path("mailfleet.toml"), &environment, log).await;
         process.ready().await;
         let list = match role {
             Role::Gateway => &mut self.gateways,
@@ -234,16 +243,19 @@ impl Ground {
         folder
     }
 
-    /// Waits until every shard has exactly one owner among the workers of now.
+    /// Waits until every shard is owned by the one of the workers of now that should own it.
     pub(crate) async fn settled(&self) {
-        let names: Vec<String> =
-            self.workers.iter().map(|worker| format!("workers/{}", worker.id)).collect();
-        eventually("every shard has one owner of now", PATIENCE, || async {
-            let Ok(shards) = self.owners().await else { return false };
-            shards.len() == usize::from(SHARDS.get())
-                && shards.iter().all(|owners| owners.len() == 1 && names.contains(&owners[0]))
-                // Each has a share: nobody is still being waited for.
-                && names.iter().all(|name| shards.iter().any(|owners| owners[0] == *name))
+        let zone = "default".parse().expect("a name");
+        let ids: Vec<WorkerId> =
+            self.workers.iter().map(|worker| worker.id.parse().expect("a name")).collect();
+        let owner = |shard| {
+            let weight = |id: &&WorkerId| (rendezvous(id, &zone, shard), (*id).clone());
+            let heaviest = ids.iter().max_by_key(weight).expect("a worker");
+            vec![format!("workers/{heaviest}")]
+        };
+        let wanted: Vec<Vec<String>> = (0..SHARDS.get()).map(ShardIndex).map(owner).collect();
+        eventually("every shard is where it should be", SETTLING, || async {
+            self.owners().await.is_ok_and(|owners| owners == wanted)
         })
         .await;
     }
@@ -255,8 +267,14 @@ impl Ground {
         Ok(shards.into_iter().map(|shard| shard.owners).collect())
     }
 
-    /// The index of the worker that owns most mail servers, and which servers these are.
-    pub(crate) async fn busiest_worker(&self) -> (usize, Vec<String>) {
+    /// The queue of a mail server's shard.
+    pub(crate) fn queue_of(&self, key: &str) -> String {
+        let shard = shard_of(&GroupKey::new(key).expect("a key"), SHARDS);
+        format!("shard.default.{shard}")
+    }
+
+    /// The mail servers that each worker owns.
+    pub(crate) async fn servers_by_worker(&self) -> Vec<Vec<String>> {
         let owners = self.owners().await.expect("a gateway that answers");
         let mut servers: Vec<Vec<String>> = vec![Vec::new(); self.workers.len()];
         for server in self.mail.servers() {
@@ -268,9 +286,41 @@ impl Ground {
                 servers[index].push(key);
             }
         }
+        servers
+    }
+
+    /// The index of the worker that owns most mail servers, and which servers these are.
+    pub(crate) async fn busiest_worker(&self) -> (usize, Vec<String>) {
+        let mut servers = self.servers_by_worker().await;
         let busiest = (0..servers.len()).max_by_key(|index| servers[*index].len());
         let busiest = busiest.expect("a worker");
         (busiest, servers.swap_remove(busiest))
+    }
+
+    /// Waits until so many sessions were begun, and legs run.
+    pub(crate) async fn busy(&self, n_sessions: u64) {
+        eventually(&format!("{n_sessions} sessions"), PATIENCE, || async {
+            n_sessions <= self.mail.total() && 0 < self.mail.sessions()
+        })
+        .await;
+    }
+
+    fn processes(&self) -> impl Iterator<Item = &Process> {
+        self.gateways.iter().chain(&self.workers)
+    }
+
+    /// Waits until every process can work.
+    pub(crate) async fn all_ready(&self) {
+        for process in self.processes() {
+            process.ready().await;
+        }
+    }
+
+    /// Waits until every process has noticed that it cannot work.
+    pub(crate) async fn nobody_ready(&self) {
+        for process in self.processes() {
+            process.not_ready().await;
+        }
     }
 
     /// What operators use, at the first gateway.

@@ -8,9 +8,10 @@ use std::time::Duration;
 use mailfleet_api::v1;
 use mailfleet_mailsim::{Event, Running, What};
 
-use super::client::Outcome;
+use super::client::{Outcome, now_us};
 use super::ground::Ground;
 use super::mail::{Mail, group};
+use super::process::eventually;
 
 /// A socket that was closed at one end is closed at the other after so long at most, as far
 /// as a busy machine's mail server notices it.
@@ -19,7 +20,7 @@ const CLOSING: Duration = Duration::from_millis(150);
 const CHANGING: Duration = Duration::from_millis(1_500);
 
 /// What a test did to the fleet, as far as it excuses something.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(crate) struct Excuses {
     /// Whether something crashed or was cut off, so that what ran may run once more.
     pub(crate) crashed: bool,
@@ -28,6 +29,14 @@ pub(crate) struct Excuses {
     pub(crate) inconclusive: bool,
     /// Limits that were set while it ran: the group, when in microseconds, and the limit.
     pub(crate) limits: Vec<(String, u64, u32)>,
+}
+
+impl Excuses {
+    /// Nothing is excused.
+    pub(crate) const NONE: Self = Self { crashed: false, inconclusive: false, limits: Vec::new() };
+    /// Something crashed or was cut off.
+    pub(crate) const CRASHED: Self =
+        Self { crashed: true, inconclusive: false, limits: Vec::new() };
 }
 
 /// What was found beside violations.
@@ -53,7 +62,12 @@ struct Session {
 }
 
 /// Judges; panics with everything that is wrong.
-pub(crate) fn judge(what: &str, ground: &Ground, outcomes: &[Outcome], excuses: &Excuses) -> Findings {
+pub(crate) fn judge(
+    what: &str,
+    ground: &Ground,
+    outcomes: &[Outcome],
+    excuses: &Excuses,
+) -> Findings {
     let mut wrong = Vec::new();
     let mut findings = Findings::default();
     for outcome in outcomes {
@@ -75,7 +89,12 @@ pub(crate) fn judge(what: &str, ground: &Ground, outcomes: &[Outcome], excuses: 
 }
 
 /// Ended once, and the same everywhere; with the verdict that the mailbox deserves.
-fn judge_job(outcome: &Outcome, excuses: &Excuses, findings: &mut Findings, wrong: &mut Vec<String>) {
+fn judge_job(
+    outcome: &Outcome,
+    excuses: &Excuses,
+    findings: &mut Findings,
+    wrong: &mut Vec<String>,
+) {
     let Outcome { order, job, cancelled, first, last } = outcome;
     let mut is_wrong = |what: &str| wrong.push(format!("{job} of {}: {what}", order.mailbox));
     let Some(first) = first else { return is_wrong("was lost") };
@@ -111,10 +130,7 @@ fn judge_limit(
     let mut peak = 0;
     for session in sessions {
         let now = session.opened;
-        let is_open = |other: &&Session| {
-            other.opened <= now && other.closed.is_none_or(|closed| now < closed)
-        };
-        let n_open = u32::try_from(sessions.iter().filter(is_open).count()).expect("a few");
+        let n_open = open_at(sessions, now);
         peak = peak.max(n_open);
         let limit = limit_at(group, now, usual, excuses);
         if limit < n_open {
@@ -122,6 +138,12 @@ fn judge_limit(
         }
     }
     peak
+}
+
+fn open_at(sessions: &[Session], now: u64) -> u32 {
+    let is_open =
+        |other: &&Session| other.opened <= now && other.closed.is_none_or(|closed| now < closed);
+    u32::try_from(sessions.iter().filter(is_open).count()).expect("a few")
 }
 
 /// The highest limit that may hold at a time.
@@ -201,6 +223,10 @@ fn most_refusals(outcome: &Outcome, excuses: &Excuses) -> u32 {
     let ambiguous = logins.iter().filter(|login| **login == Login::RefusedAmbiguously).count();
     let definitive = u32::from(logins.contains(&Login::RefusedDefinitively));
     let again = u32::from(excuses.crashed);
+    if outcome.cancelled.is_some() {
+        // Nobody waited for what the mail servers answered: once each.
+        return u32::try_from(logins.len()).expect("a few") + again;
+    }
     u32::try_from(ambiguous).expect("a few") + definitive + again
 }
 
@@ -233,11 +259,43 @@ fn read(server: &Running) -> Vec<Session> {
     sessions.into_values().collect()
 }
 
-/// How long after `since` a server saw the first new session; `None`: it saw none.
-pub(crate) fn first_session(ground: &Ground, key: &str, since: u64) -> Option<Duration> {
+/// Waits until each of these servers has seen a session that began after `since`, and prints how
+/// long that took.
+pub(crate) async fn takeover(
+    what: &str,
+    ground: &Ground,
+    servers: &[String],
+    since: u64,
+    limit: Duration,
+) {
+    let began = Duration::from_micros(now_us().saturating_sub(since));
+    for key in servers {
+        let told = format!("{what}: {key} is served again ({})", ground.lab.namespace);
+        let is_served = || async { first_session(ground, key, since).is_some() };
+        eventually(&told, limit.saturating_sub(began), is_served).await;
+    }
+    let after: Vec<Duration> =
+        servers.iter().filter_map(|key| first_session(ground, key, since)).collect();
+    eprintln!("{what}: {} servers served again after {after:.1?}", servers.len());
+}
+
+/// Whether every session of these servers that had begun by then is over.
+pub(crate) fn sessions_over(ground: &Ground, servers: &[String], then: u64) -> bool {
+    let ours = ground.mail.servers().filter(|server| servers.contains(&group(server)));
+    ours.flat_map(read).all(|session| then <= session.opened || session.closed.is_some())
+}
+
+/// The most sessions that a server had at once when one began in this time.
+pub(crate) fn peak_between(ground: &Ground, key: &str, from: u64, until: u64) -> u32 {
+    let server = ground.mail.servers().find(|server| group(server) == key).expect("a server");
+    let sessions = read(server);
+    let began = sessions.iter().filter(|session| (from..until).contains(&session.opened));
+    began.map(|session| open_at(&sessions, session.opened)).max().unwrap_or_default()
+}
+
+fn first_session(ground: &Ground, key: &str, since: u64) -> Option<Duration> {
     let server = ground.mail.servers().find(|server| group(server) == key)?;
-    let opened = |event: &Event| matches!(event.what, What::Opened { .. });
-    let later = |event: &&Event| since < event.at_us && opened(event);
+    let later = |event: &&Event| since < event.at_us && matches!(event.what, What::Opened { .. });
     let first = Mail::events(server).iter().find(later).map(|event| event.at_us)?;
     Some(Duration::from_micros(first - since))
 }

@@ -184,7 +184,8 @@ async fn run(command: &mut Command) -> String {
     let mut program = Command::new(command.get_program());
     program.args(command.get_args()).stdin(Stdio::null());
     let done = tokio::process::Command::from(program).output().await.expect("it can be run");
-    let (out, error) = (String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
+    let (out, error) =
+        (String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
     assert!(done.status.success(), "{shown}: {out}{error}");
     out.into_owned()
 }

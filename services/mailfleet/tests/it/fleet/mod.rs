@@ -6,11 +6,21 @@
 //! servers recorded: nothing lost, one report for each job and the same everywhere, no session
 //! beyond a limit, only the pool's addresses, no refused password again.
 
+#![expect(clippy::print_stderr, reason = "tests tell what they measured, and what they skip")]
+
+mod broker;
 mod calm;
+mod chance;
+mod change;
 mod client;
 mod ground;
 mod judge;
+mod kills;
 mod lab;
+mod limits;
+mod lost;
 mod mail;
 mod process;
 mod proxy;
+mod silent;
+mod store;

@@ -34,7 +34,6 @@ pub(crate) enum Role {
 pub(crate) struct Process {
     /// The name that it gave itself.
     pub(crate) id: String,
-    pub(crate) role: Role,
     /// Where it listens for calls; workers do not.
     pub(crate) listen: Option<SocketAddr>,
     admin: SocketAddr,
@@ -76,7 +75,7 @@ impl Process {
             Role::Gateway => "gateway",
             Role::Worker => "worker",
         };
-        let mut command = mailfleet(&["-v", word, "--config"]);
+        let mut command = mailfleet(&["-vv", word, "--config"]);
         command.arg(config).envs(environment.iter().cloned());
         command.stderr(Stdio::from(File::create(&log).expect("a free place")));
         let mut command = Command::from(command);
@@ -98,7 +97,6 @@ impl Process {
         let id = told["message"].as_str().and_then(|text| text.split(' ').nth(2));
         Self {
             id: id.expect("it says who it is").to_owned(),
-            role,
             listen: at("listen"),
             admin: at("admin").expect("it says where its health is"),
             child,
@@ -151,6 +149,12 @@ impl Process {
     pub(crate) async fn ready(&self) {
         let what = format!("{} is ready; its log: {}", self.id, self.log.display());
         eventually(&what, PATIENCE, || self.is_ready()).await;
+    }
+
+    /// Waits until it has noticed that it cannot work.
+    pub(crate) async fn not_ready(&self) {
+        let what = format!("{} notices; its log: {}", self.id, self.log.display());
+        eventually(&what, PATIENCE, || async { !self.is_ready().await }).await;
     }
 }
 

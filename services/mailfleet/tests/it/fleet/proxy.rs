@@ -62,8 +62,8 @@ struct Weather {
     cut: Cut,
     /// What is cut; `None`: everything.
     of: Option<Purpose>,
-    /// Goes up with each breaking of all connections.
-    breaks: u64,
+    /// How often connections were broken: for consuming, publishing and control.
+    breaks: [u64; 3],
 }
 
 impl Weather {
@@ -87,7 +87,7 @@ impl Proxy {
     pub(crate) async fn before(address: &str) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
         let port = listener.local_addr().expect("an address").port();
-        let calm = Weather { cut: Cut::None, of: None, breaks: 0 };
+        let calm = Weather { cut: Cut::None, of: None, breaks: [0; 3] };
         let (weather, watching) = watch::channel(calm);
         let sent = Arc::new([const { AtomicU64::new(0) }; 3]);
         let mut tasks = JoinSet::new();
@@ -105,9 +105,9 @@ impl Proxy {
         self.cut(Cut::None, None);
     }
 
-    /// Ends every connection with a reset.
-    pub(crate) fn reset(&self) {
-        self.weather.send_modify(|weather| weather.breaks += 1);
+    /// Ends the connections for this purpose with a reset.
+    pub(crate) fn reset(&self, of: Purpose) {
+        self.weather.send_modify(|weather| weather.breaks[index(of)] += 1);
     }
 
     /// Waits until something more has reached the broker.
@@ -145,7 +145,10 @@ async fn accept(
             let down = pass(&mut server_in, &mut client_out, Way::Down, below, &purpose, &sent);
             let ended = async { tokio::join!(up, down) };
             let broken = async {
-                drop(weather.wait_for(|weather| weather.breaks != breaks).await);
+                let is_meant = |now: &Weather| {
+                    purpose.get().is_some_and(|of| now.breaks[index(*of)] != breaks[index(*of)])
+                };
+                drop(weather.wait_for(is_meant).await);
             };
             let is_broken = tokio::select! {
                 _ = ended => false,
@@ -176,7 +179,7 @@ async fn pass(
             if says("mailfleet ")
                 && let Some((found, _)) = PURPOSES.iter().find(|(_, word)| says(word))
             {
-                drop(purpose.set(*found));
+                let _ = purpose.set(*found);
             }
         }
         if weather.wait_for(|now| now.passes(way, purpose.get().copied())).await.is_err() {
