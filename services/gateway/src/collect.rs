@@ -10,8 +10,9 @@ use std::time::Duration;
 use mailfleet_api::order;
 use mailfleet_engine::collect::{Composer as _, Event};
 use mailfleet_model::fleet::{
-    Control, GatewayQueue, JobView, LegEnd, LegSummary, NewsDelivery, NewsSource, Outcome,
-    StartAnswer, Store, StoreError, WorkerMessage, WorkerNews,
+    Control, GatewayQueue, JobChange, JobView, LegEnd, LegId, LegSummary, NewsDelivery, NewsSource,
+    Outcome, PeerSide, PeerWord, StartAnswer, Store, StoreError, WorkerId, WorkerMessage,
+    WorkerNews,
 };
 use mailfleet_model::{FaultCode, Retry};
 use tokio::task::JoinSet;
@@ -98,7 +99,29 @@ impl<S: Store, Q: GatewayQueue> Gateway<S, Q> {
         if message.outcome == Outcome::MayStart {
             let (leg, dispatch) = (message.leg, message.dispatch);
             let answer = answer.unwrap_or(StartAnswer::Drop);
+            if answer == StartAnswer::Go {
+                self.speak_for_the_incoming(&message.worker, leg).await;
+            }
             self.link.tell(&message.worker, &Control::Start { leg, dispatch, answer }).await;
+        }
+    }
+
+    /// Says in place of an incoming leg that has ended that nothing more comes from it. Who heard
+    /// it say so may be gone, or have forgotten it, and the outgoing leg would wait for seconds
+    /// with a slot of its mail server in its hands.
+    async fn speak_for_the_incoming(&self, worker: &WorkerId, leg: LegId) {
+        // The first leg is the incoming one of a pair, and that one waits for nobody.
+        if leg.index == 0 {
+            return;
+        }
+        let has_ended = |view: &JobView| {
+            let first = view.legs.first();
+            (JobChange::default(), first.is_some_and(|first| first.leg.state.is_final()))
+        };
+        // Where the store is away, the leg waits.
+        if let Ok(Some((true, _))) = self.store.advance(leg.job, has_ended).await {
+            let (job, side, word) = (leg.job, PeerSide::Incoming, PeerWord::LegEnded);
+            self.link.tell(worker, &Control::Peer { job, side, word }).await;
         }
     }
 
