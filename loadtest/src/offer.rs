@@ -48,7 +48,8 @@ pub(crate) struct Outcome {
 
 impl Outcome {
     fn new() -> anyhow::Result<Self> {
-        let latency = Histogram::new(3).context("a histogram")?;
+        // Up to ten minutes: longer than any validation may take.
+        let latency = Histogram::new_with_bounds(1, 600_000_000, 3).context("a histogram")?;
         Ok(Self { latency, done: 0, missed: 0, elapsed: Duration::ZERO })
     }
 

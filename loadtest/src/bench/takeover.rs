@@ -40,7 +40,7 @@ pub(crate) async fn run(gateways: &[String], processes: &[(String, u32)]) -> any
     let calm = offer.open(RATE, Duration::from_secs(4)).await?;
     say(&format!("  nothing happens    {:>8.0} ms", calm.quantile(1.0)));
     for (what, signal, time) in FAULTS {
-        let (name, pid) = owner(&offer, processes).await?;
+        let (name, pid) = settled(&offer, processes).await?;
         let pid = Pid::from_raw(i32::try_from(pid).context("a process id")?);
         let under_load = Arc::clone(&offer);
         let loading = tokio::spawn(async move { under_load.open(RATE, time).await });
@@ -61,6 +61,20 @@ pub(crate) async fn run(gateways: &[String], processes: &[(String, u32)]) -> any
         ));
     }
     Ok(())
+}
+
+/// The owner, once the gateways know it: right after a change they may not.
+async fn settled(offer: &Offer, processes: &[(String, u32)]) -> anyhow::Result<(String, u32)> {
+    let mut last = owner(offer, processes).await;
+    for _ in 0..20 {
+        if last.is_ok() {
+            break;
+        }
+        sleep(Duration::from_millis(500)).await;
+        offer.closed(1, Duration::from_millis(50)).await?;
+        last = owner(offer, processes).await;
+    }
+    last
 }
 
 /// The worker that owns the shard of the IMAP server.
