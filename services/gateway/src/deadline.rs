@@ -43,7 +43,7 @@ pub(crate) fn shorten(validation: &mut Validation, callers: Duration) {
 /// By when the report must stand, so that it reaches the caller in time: later than the legs
 /// end, sooner than the call does.
 pub(crate) fn report_within(callers: Duration) -> Duration {
-    callers.saturating_sub(reserve(callers) / 3)
+    callers.saturating_sub(reserve(callers) / 2)
 }
 
 fn reserve(callers: Duration) -> Duration {
@@ -112,6 +112,6 @@ mod tests {
     #[test]
     fn the_report_stands_after_the_legs_and_before_the_callers_deadline() {
         let within = |ms| report_within(Duration::from_millis(ms)).as_millis();
-        assert_eq!([within(31_500), within(3_000), within(0)], [31_000, 2_800, 0]);
+        assert_eq!([within(31_500), within(3_000), within(0)], [30_750, 2_700, 0]);
     }
 }

@@ -1,6 +1,7 @@
-//! The gateway as its callers see it: a real client, a real socket, a store in memory, a
-//! broker in this process, a real worker, and simulated mail servers.
+//! The gateway as its callers see it: a real client, a real socket, an SQLite
+//! store, a broker in this process, a real worker, and simulated mail servers.
 
+mod batch;
 mod calls;
 mod disconnect;
 mod drain;

@@ -42,9 +42,8 @@ async fn a_password_never_comes_out() {
         .with_writer(move || writer.clone())
         .finish()
         .set_default();
-    let folder = tempfile::tempdir().expect("a folder");
     let server = mail(Server::pop3().at(Step::Login, Fault::EchoPassword)).await;
-    let ground = Ground::at(folder.path().join("jobs.db"), config()).await;
+    let ground = Ground::new(config()).await;
     let _worker = ground.worker();
     let world = ground.gateway(everybody()).await;
     let mut client = world.client().await;
@@ -71,7 +70,7 @@ async fn a_password_never_comes_out() {
         assert!(!line.contains(PASSWORD), "{line}");
     }
     let mut bytes = 0;
-    for entry in std::fs::read_dir(folder.path()).expect("a folder") {
+    for entry in std::fs::read_dir(ground.folder()).expect("a folder") {
         let path = entry.expect("an entry").path();
         let kept = std::fs::read(&path).expect("a file");
         let is_there = kept.windows(PASSWORD.len()).any(|part| part == PASSWORD.as_bytes());

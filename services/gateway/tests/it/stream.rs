@@ -86,7 +86,7 @@ async fn the_report_comes_before_the_callers_deadline() {
     let pop3 = mail(Server::pop3().at(Step::Greeting, Fault::Silent)).await;
     let world = World::start(config()).await;
     let mut call = Request::new(pop3_request(&pop3));
-    let deadline = Duration::from_secs(3);
+    let deadline = Duration::from_secs(5);
     call.set_timeout(deadline);
     let began = std::time::Instant::now();
     let stream = world.client().await.validate(call).await.expect("accepted").into_inner();

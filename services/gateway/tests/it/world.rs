@@ -5,6 +5,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::num::NonZeroU32;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -22,6 +23,7 @@ use mailfleet_probe::tls::Trust;
 use mailfleet_probe::{CourierRule, Identity, Probe, Rules as ProbeRules};
 use mailfleet_vault::{KeyRing, PublicRing};
 use mailfleet_worker::{Config as WorkerConfig, Pool, Pools, Runner, Worker};
+use tempfile::TempDir;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -37,6 +39,8 @@ pub(crate) struct Ground {
     hub: InProcess,
     keys: Arc<KeyRing>,
     config: Config,
+    /// Goes with the test. `:memory:` does not outlive a call that is cut off.
+    folder: TempDir,
 }
 
 /// A running worker; it dies with its handle.
@@ -121,17 +125,24 @@ fn unique(what: &str) -> String {
 
 impl Ground {
     pub(crate) async fn new(config: Config) -> Arc<Self> {
-        Self::at(":memory:", config).await
-    }
-
-    /// With the database in a file.
-    pub(crate) async fn at(path: impl AsRef<std::path::Path>, config: Config) -> Arc<Self> {
+        // Shown beside a test that fails. The second test of a process finds it set.
+        let level = tracing_subscriber::filter::LevelFilter::INFO;
+        let log = tracing_subscriber::fmt().with_max_level(level).with_test_writer();
+        drop(log.try_init());
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("jobs.db");
         Arc::new(Self {
             store: Arc::new(TestStore::open(path, &config).await),
             hub: InProcess::new(&Topology::new(vec![config.zone.clone()])),
             keys: Arc::new(KeyRing::generate(SystemTime::now())),
             config,
+            folder,
         })
+    }
+
+    /// Where the store keeps its files.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     /// Starts a worker that owns every shard.
