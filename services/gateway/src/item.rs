@@ -69,4 +69,10 @@ impl<S: Store, Q: GatewayQueue> Gateway<S, Q> {
             legs,
         })
     }
+
+    /// The limit group of an endpoint whose addresses nobody knows.
+    pub(crate) fn group_by_name(&self, endpoint: &Endpoint) -> GroupId {
+        let key = mailfleet_engine::grouping::group_key(endpoint.protocol, &endpoint.host, &[]);
+        GroupId { zone: self.config.zone.clone(), key }
+    }
 }

@@ -1,3 +1,5 @@
+//! Feeding: what begins, what waits, and what stops a batch.
+
 use std::time::Duration;
 
 use mailfleet_model::fleet::{

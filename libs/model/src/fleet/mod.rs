@@ -8,6 +8,7 @@
 mod batch;
 mod group;
 mod id;
+mod item;
 mod job;
 mod leg;
 mod message;
@@ -19,14 +20,16 @@ mod time;
 mod view;
 
 pub use batch::{
-    Added, BatchChange, BatchDraft, BatchOpened, BatchPause, BatchRecord, BatchReport,
-    BatchSettings, BatchState, BatchView, CauseCount, DomainView, Fed, HeldItem, ItemCounts,
-    ItemDraft, ItemEnd, ItemFilter, ItemRecord, ItemState, PauseCause,
+    BatchChange, BatchDraft, BatchOpened, BatchPause, BatchRecord, BatchReport, BatchSettings,
+    BatchState, BatchView, DomainView, Fed, HeldItem, PauseCause,
 };
 pub use group::{GroupLimits, GroupSettings, GroupState, Rate};
 pub use id::{
     Attempt, BatchId, Dispatch, GatewayId, GroupId, GroupKey, InvalidName, LegId, LegKind,
     PoolName, TenantId, WorkerId, ZoneName,
+};
+pub use item::{
+    Added, CauseCount, ItemCounts, ItemDraft, ItemEnd, ItemFilter, ItemRecord, ItemState,
 };
 pub use job::{
     BatchCounts, JobClass, JobDraft, JobRecord, JobState, LegDraft, Payload, RequestKey,

@@ -13,11 +13,11 @@ use std::future::Future;
 use std::time::Duration;
 
 use super::batch::{
-    Added, BatchChange, BatchDraft, BatchOpened, BatchRecord, BatchReport, BatchView, CauseCount,
-    Fed, ItemDraft, ItemFilter, ItemRecord,
+    BatchChange, BatchDraft, BatchOpened, BatchRecord, BatchReport, BatchView, Fed,
 };
 use super::group::{GroupLimits, GroupSettings};
 use super::id::{BatchId, Dispatch, GroupId, LegId, TenantId, ZoneName};
+use super::item::{Added, CauseCount, ItemDraft, ItemFilter, ItemRecord};
 use super::job::{BatchCounts, JobClass, JobDraft, JobRecord, JobState};
 use super::leg::LegRecord;
 use super::shard::ShardIndex;

@@ -13,6 +13,9 @@ use crate::tx::{Access, Decide, Statement, Tx, Work};
 use crate::value::Value;
 use crate::work::counts::{Counted, Counts};
 
+/// Items of a batch that are deleted in one transaction.
+const ITEMS_AT_ONCE: u32 = 10_000;
+
 pub(crate) struct Purge {
     pub(crate) age: Duration,
     pub(crate) limit: u32,
@@ -139,13 +142,30 @@ async fn delete_refusals(tx: &impl Tx, found: Vec<Row>) -> Result<(), Trouble> {
     tx.each(DELETE, &keys).await.map(|_| ())
 }
 
+/// Deletes batches that were found and locked. Of large ones only some items go at once, so
+/// that no transaction takes longer than calls may: the next round goes on.
 async fn delete_batches(tx: &impl Tx, found: Vec<Row>) -> Result<(), Trouble> {
-    const DELETE: Statement = Statement::of("DELETE FROM batches WHERE id = $1");
+    const LEGS: Statement = Statement::of(
+        "DELETE FROM batch_legs WHERE batch = $1 AND position < $2 + ( \
+           SELECT coalesce(min(position), 0) FROM batch_legs WHERE batch = $1)",
+    );
+    const ITEMS: Statement = Statement::of(
+        "DELETE FROM batch_items WHERE batch = $1 AND position < $2 + ( \
+           SELECT coalesce(min(position), 0) FROM batch_items WHERE batch = $1)",
+    );
+    const DELETE: Statement = Statement::of(
+        "DELETE FROM batches WHERE id = $1 \
+           AND NOT EXISTS (SELECT 1 FROM batch_items WHERE batch = $1)",
+    );
     let mut batches = Vec::new();
     for mut row in found {
         batches.push(row.id("id")?);
     }
     batches.sort();
+    let some = Value::number(ITEMS_AT_ONCE);
+    let parts: Vec<_> = batches.iter().map(|batch| vec![Value::id(batch), some]).collect();
+    tx.each(LEGS, &parts).await?;
+    tx.each(ITEMS, &parts).await?;
     let keys: Vec<_> = batches.iter().map(|batch| vec![Value::id(batch)]).collect();
     tx.each(DELETE, &keys).await.map(|_| ())
 }

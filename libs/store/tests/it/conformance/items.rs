@@ -189,3 +189,37 @@ pub(crate) async fn another_tenants_items_are_unknown(place: &impl Place) {
     assert_eq!(store.batch_report(&tenant("other"), id).await.unwrap(), None);
     assert!(store.batches(&tenant("other"), None, 9).await.unwrap().is_empty());
 }
+
+pub(crate) async fn an_old_batch_goes_with_its_items_once_it_has_ended(place: &impl Place) {
+    let store = place.open().await;
+    let id = running(&store, 1, &[item(1, "a.test"), item(2, "a.test")]).await;
+    let purge = async || store.purge(Duration::ZERO, 9).await.unwrap();
+    assert_eq!(purge().await, 0);
+    assert_eq!(all(&store, id).await.len(), 2, "held items are no leftovers");
+    store.feed_batch(id, begin_all).await.unwrap();
+    for item in all(&store, id).await {
+        let job = item.job.expect("a job");
+        store.advance(job, collect_as(Verdict::Healthy, None)).await.unwrap();
+    }
+    store.feed_batch(id, |_| to(BatchState::Done)).await.unwrap();
+    assert_eq!(purge().await, 2);
+    assert_eq!(store.batch_report(&crm(), id).await.unwrap(), None);
+    assert_eq!(place.count("SELECT count(*) FROM batch_items").await, 0);
+}
+
+pub(crate) async fn an_erased_tenants_batches_begin_nothing_more(place: &impl Place) {
+    let store = place.open().await;
+    let id = running(&store, 1, &[item(1, "a.test"), item(2, "a.test")]).await;
+    let first = |view: &BatchView| {
+        let mut change = begin_all(view);
+        change.begin.truncate(1);
+        change
+    };
+    store.feed_batch(id, first).await.unwrap();
+    while store.erase_tenant(&crm(), 1).await.unwrap() == mailfleet_model::fleet::Erased::Partly {
+        assert!(store.live_batches(9).await.unwrap().is_empty());
+    }
+    for table in ["batches", "batch_items", "batch_legs", "batch_tallies", "jobs"] {
+        assert_eq!(place.count(&format!("SELECT count(*) FROM {table}")).await, 0, "{table}");
+    }
+}

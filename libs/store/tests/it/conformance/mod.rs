@@ -137,6 +137,8 @@ macro_rules! suite {
             items_are_listed_and_summed_up,
             credentials_go_as_soon_as_an_item_cannot_begin_anew,
             another_tenants_items_are_unknown,
+            an_old_batch_goes_with_its_items_once_it_has_ended,
+            an_erased_tenants_batches_begin_nothing_more,
         );
         $crate::conformance::suite!(@module feeding $place:
             items_begin_as_the_decision_says,

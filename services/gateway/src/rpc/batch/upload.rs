@@ -9,10 +9,10 @@ use mailfleet_api::request::batch::{Item, Template, Upload, parse_settings};
 use mailfleet_api::v1::create_batch_request::Part;
 use mailfleet_api::{batch as wire, v1};
 use mailfleet_engine::batch::Ask;
-use mailfleet_model::Violations;
 use mailfleet_model::fleet::{
     Added, BatchDraft, BatchId, BatchOpened, BatchState, GatewayQueue, ItemDraft, RequestKey, Store,
 };
+use mailfleet_model::{TraceId, Violations};
 use tonic::metadata::MetadataMap;
 use tonic::{Status, Streaming};
 use uuid::Uuid;
@@ -26,6 +26,8 @@ use crate::tenants::{Caller, Role};
 const STORED: usize = 500;
 /// Most items in one message.
 const MESSAGE: usize = 1_000;
+/// Longest `traceparent` of version 00, in bytes (W3C Trace Context).
+const TRACEPARENT: usize = 55;
 /// Most wrong fields that are told.
 const TOLD: usize = 1_000;
 
@@ -39,7 +41,7 @@ pub(super) async fn take<S: Store, Q: GatewayQueue>(
     let Some(Part::Settings(settings)) = next(gateway, &mut stream).await? else {
         return Err(wrong("settings", "are required in the first message"));
     };
-    let upload = parse_settings(settings).map_err(|bad| {
+    let upload = parse_settings(*settings).map_err(|bad| {
         let mut told = Violations::default();
         for violation in bad.as_slice() {
             told.add(format!("settings.{}", violation.field), &violation.description);
@@ -101,12 +103,19 @@ async fn open<S: Store, Q: GatewayQueue>(
         request: upload.request_id.map(|id| RequestKey { id: id.to_string(), body }),
         display_name: upload.display_name.clone(),
         settings: upload.settings,
-        traceparent: super::super::ascii(metadata, "traceparent").map(ToOwned::to_owned),
+        traceparent: traceparent(metadata),
     };
     match gateway.store.open_batch(&draft).await.map_err(|error| status::store(&error, None))? {
         BatchOpened::There(batch, state) => Ok((batch, state)),
         BatchOpened::RequestIdReused => Err(status::request_id_reused(None)),
     }
+}
+
+/// The caller's trace, if it is one.
+fn traceparent(metadata: &MetadataMap) -> Option<String> {
+    let text = super::super::ascii(metadata, "traceparent")?;
+    let id = text.split('-').nth(1).and_then(|id| id.parse::<TraceId>().ok());
+    (id.is_some() && text.len() <= TRACEPARENT).then(|| text.to_owned())
 }
 
 /// An upload on its way.
