@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use mailfleet_remedy::Language;
 
+use crate::batch::BatchCommand;
 use crate::client::CallerArgs;
 use crate::fleet::FleetCommand;
 use crate::job::JobCommand;
@@ -58,6 +59,11 @@ pub(crate) enum Command {
     Job {
         #[command(subcommand)]
         command: JobCommand,
+    },
+    /// Revalidate many mailboxes at once: upload, follow, sum up, pause, cancel, redrive
+    Batch {
+        #[command(subcommand)]
+        command: BatchCommand,
     },
     /// See workers, shards and limit groups; set, pause and resume limits; drain workers
     Fleet {

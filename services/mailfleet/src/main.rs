@@ -2,6 +2,7 @@
 
 mod admin;
 mod args;
+mod batch;
 mod check;
 mod client;
 mod config;
@@ -54,6 +55,7 @@ fn run(cli: &Cli) -> Result<Exit, Error> {
         Command::Gateway(args) => on_runtime(run::gateway(args, cli.verbose)),
         Command::Worker(args) => on_runtime(run::worker(args, cli.verbose)),
         Command::Job { command } => on_runtime(job::run(command)),
+        Command::Batch { command } => on_runtime(batch::run(command)),
         Command::Fleet { command } => on_runtime(fleet::run(command)),
         Command::Config { command } => config::command::run(command),
         Command::Keys { command } => keys::run(command),

@@ -3,7 +3,7 @@
 pub(crate) mod here;
 mod plan;
 mod remote;
-mod request;
+pub(crate) mod request;
 pub(crate) mod roots;
 mod secret;
 

@@ -37,7 +37,8 @@ fn settings(settings: &LegSettings) -> v1::LegSettings {
     }
 }
 
-fn endpoint(endpoint: &Endpoint) -> v1::Endpoint {
+/// An endpoint as a message.
+pub(crate) fn endpoint(endpoint: &Endpoint) -> v1::Endpoint {
     let protocol = match endpoint.protocol {
         Protocol::Imap => WireProtocol::Imap,
         Protocol::Pop3 => WireProtocol::Pop3,
@@ -79,7 +80,7 @@ fn test_mail(test_mail: &TestMail) -> v1::TestMail {
 }
 
 /// One certificate as PEM (RFC 7468).
-fn pem(der: &[u8]) -> String {
+pub(crate) fn pem(der: &[u8]) -> String {
     use base64::Engine as _;
     let text = base64::engine::general_purpose::STANDARD.encode(der);
     format!("-----BEGIN CERTIFICATE-----\n{text}\n-----END CERTIFICATE-----\n")

@@ -18,8 +18,9 @@ use crate::exit::{Error, Exit};
 use crate::output::print;
 use crate::render::wrap;
 
-pub(crate) use args::JobCommand;
-use args::{AtArgs, OneArgs};
+use args::OneArgs;
+pub(crate) use args::{AtArgs, JobCommand};
+pub(crate) use show::verdict_cell;
 
 /// A job holds its report, and that the chain of certificates of each leg.
 const MAX_JOB: usize = 16 * 1024 * 1024;

@@ -141,7 +141,7 @@ pub(super) fn state_word(state: v1::job::State) -> &'static str {
 }
 
 /// The verdict in its colour; empty while there is none.
-pub(super) fn verdict_cell(verdict: v1::report::Verdict) -> Cell {
+pub(crate) fn verdict_cell(verdict: v1::report::Verdict) -> Cell {
     let verdict = match verdict {
         v1::report::Verdict::Healthy => Verdict::Healthy,
         v1::report::Verdict::Faulty => Verdict::Faulty,

@@ -2,6 +2,7 @@
 //!
 //! Everything on loopback and on free ports; a process that a test starts ends with it.
 
+mod batch;
 mod check;
 mod command;
 mod crash;
