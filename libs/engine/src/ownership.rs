@@ -37,13 +37,21 @@ pub struct Members {
     known: BTreeMap<WorkerId, Heard>,
     /// Shards that somebody listed and then listed no more.
     handed_over: BTreeSet<ShardIndex>,
+    /// Shards that this worker itself lost, and when. Its sockets are closed before it
+    /// claims again.
+    lost: BTreeMap<ShardIndex, Monotonic>,
 }
 
 impl Members {
     /// Nobody is known yet.
     #[must_use]
     pub fn new(zone: ZoneName) -> Self {
-        Self { zone, known: BTreeMap::new(), handed_over: BTreeSet::new() }
+        Self {
+            zone,
+            known: BTreeMap::new(),
+            handed_over: BTreeSet::new(),
+            lost: BTreeMap::new(),
+        }
     }
 
     /// Notes an announcement; those of other zones are none of ours.
@@ -54,11 +62,17 @@ impl Members {
             }
             for shard in &announcement.shards {
                 self.handed_over.remove(shard);
+                self.lost.remove(shard);
             }
             let heard = Heard { said: announcement.clone(), at: now, freshness };
             self.known.insert(announcement.worker.clone(), heard);
         }
         self.known.retain(|_, heard| now.since(heard.at) < REMEMBERED);
+    }
+
+    /// Notes that this worker has lost a shard, with whatever ran in it.
+    pub fn lose(&mut self, shard: ShardIndex, now: Monotonic) {
+        self.lost.insert(shard, now);
     }
 
     /// What is known about who held a shard before now. `suspect` is how long a silent
@@ -79,13 +93,19 @@ impl Members {
         };
         if holders.iter().any(silent) {
             Predecessor::Silent
-        } else if !holders.is_empty() {
+        } else if !holders.is_empty() || self.was_ours(shard, now, heartbeat) {
             Predecessor::Heard
         } else if self.handed_over.contains(&shard) {
             Predecessor::None
         } else {
             Predecessor::Unknown
         }
+    }
+
+    /// Whether the last owner was this worker: nobody can have claimed the shard since,
+    /// fallen silent, and lost it again, which takes the broker two heartbeats.
+    fn was_ours(&self, shard: ShardIndex, now: Monotonic, heartbeat: Duration) -> bool {
+        self.lost.get(&shard).is_some_and(|at| now.since(*at) < heartbeat * 2)
     }
 
     /// Whether this worker should own a shard, among those that were heard of within

@@ -3,7 +3,7 @@
 //! | the predecessor | what it may still hold | what the new owner does |
 //! | --- | --- | --- |
 //! | handed over: its last announcement does not list the shard any more | nothing | starts at once |
-//! | was announced within T | sockets that it is closing | starts nothing for 2 s |
+//! | was announced within T, or was this worker itself, less than 2 T ago | sockets that it is closing | starts nothing for 2 s |
 //! | has been silent for longer than T (frozen, cut off, dead), or nobody knows for how long, since this worker was frozen itself | sockets that nobody can close | the same; and each redelivered leg keeps a slot of its group for 60 s |
 //! | is unknown: nobody was heard to list the shard | anything | as after a silent one |
 
@@ -105,6 +105,24 @@ mod tests {
             draining: false,
             version: "1".to_owned(),
         }
+    }
+
+    #[test]
+    fn what_this_worker_lost_a_moment_ago_holds_no_slots() {
+        let (hold, own) = (HoldRules::default(), OwnRules::default());
+        let ghost = |members: &Members, seconds| {
+            let begun = Takeover::begin(members, ShardIndex(7), at(seconds), &hold, &own);
+            assert!(!begun.settled(at(seconds + 1)) && begun.settled(at(seconds + 2)));
+            begun.ghost(at(seconds)).is_some()
+        };
+        let mut members = Members::new("z".parse().expect("a name"));
+        assert!(ghost(&members, 100), "nobody knows who held it");
+        members.lose(ShardIndex(7), at(100));
+        assert!(!ghost(&members, 119), "a broker that restarts takes some seconds");
+        assert!(ghost(&members, 120), "another one may have come and gone meanwhile");
+        members.lose(ShardIndex(7), at(200));
+        members.hear(&says(&[7]), Freshness::Live, at(201));
+        assert!(ghost(&members, 212), "another one held it after us, and is silent");
     }
 
     #[test]

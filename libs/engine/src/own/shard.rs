@@ -340,6 +340,14 @@ impl Shard {
         self.groups.values().any(|group| group.is_haunted(now))
     }
 
+    /// Whether a silent predecessor may still have sockets open, also such as no delivery
+    /// has told of yet.
+    #[must_use]
+    pub fn may_be_haunted(&self, now: Monotonic) -> bool {
+        let silent = self.takeover.ghost(now).is_some();
+        self.is_haunted(now) || !self.ghosts.is_empty() || (silent && self.takeover.young(now))
+    }
+
     /// Whether a worker still waits for the settings.
     #[must_use]
     pub fn wants_settings(&self) -> bool {

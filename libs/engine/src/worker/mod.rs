@@ -209,6 +209,10 @@ impl Worker {
         let Some((id, hold)) = self.holds.remove(&shard) else { return Vec::new() };
         let running = hold.shard().map(Shard::running).unwrap_or_default();
         self.lost.insert(shard, now.plus(self.rules.hold.settle));
+        // Sockets of a silent owner before this one may be open yet.
+        if hold.shard().is_some_and(|shard| !shard.may_be_haunted(now)) {
+            self.members.lose(shard, now);
+        }
         self.tried.insert(shard, now.plus(self.rules.hold.settle));
         self.orphans.extend(running.iter().map(|leg| (*leg, shard)));
         running.into_iter().map(|leg| Effect::Own(shard, id, Action::Abort(leg))).collect()
