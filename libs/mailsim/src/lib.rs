@@ -19,6 +19,7 @@
 //!
 //! Faults happen at steps; a [`Recorder`] keeps who came and what was said. Servers of one
 //! [`Estate`] share their accounts, so that a mail sent by SMTP can be found by IMAP.
+//! A [`Proxy`] speaks SOCKS5, for connections that leave through one.
 
 mod certificate;
 mod error;
@@ -33,6 +34,7 @@ mod mailstore;
 mod message;
 mod personality;
 mod pop3;
+mod proxy;
 mod recorder;
 mod rules;
 mod running;
@@ -57,6 +59,7 @@ pub use limits::Limits;
 pub use mailstore::Folder;
 pub use message::Message;
 pub use personality::Personality;
+pub use proxy::{Manner, Proxy};
 pub use recorder::{Event, Gauge, Recorder, What};
 pub use running::Running;
 pub use sasl::Mechanism;

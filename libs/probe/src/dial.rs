@@ -1,7 +1,11 @@
 //! Connecting: every address of the host in turn, from the right source address.
 //!
 //! One socket at a time. The source address is chosen by rendezvous hash, so that a
-//! mailbox always leaves from the same one as long as the pool keeps it.
+//! mailbox always leaves from the same one as long as the pool keeps it. A member of a
+//! pool may be a SOCKS5 proxy: then its address takes the place of the source address.
+
+mod exit;
+mod socks5;
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -10,31 +14,57 @@ use std::time::Duration;
 use mailfleet_model::evidence::AddressAttempt;
 use mailfleet_model::{Evidence, Fault, FaultCode, Leg};
 use nix::sys::socket::{setsockopt, sockopt};
-use sha2::{Digest, Sha256};
 use tokio::net::{TcpSocket, TcpStream, UdpSocket};
 use tokio::time::{Instant, timeout};
+
+pub use exit::{Exit, choose_egress, source_for};
+pub use socks5::{ProxyTrouble, Socks5, UnfitLogin};
 
 /// Time for one address while others remain to be tried.
 const TIME_WHILE_OTHERS_REMAIN: Duration = Duration::from_secs(5);
 
 /// The way a connection took: what a second socket to the same place needs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Route {
     /// The server's address and port.
     pub address: SocketAddr,
-    /// The source address that was bound; `None` where the system chose.
-    pub egress: Option<IpAddr>,
+    /// The way out; `None` where the system chose.
+    pub egress: Option<Exit>,
 }
 
 impl Route {
-    /// Opens another socket to the same place from the same source address.
+    /// The way to another port or address from the same way out.
+    #[must_use]
+    pub fn to(&self, address: SocketAddr) -> Self {
+        Self { address, egress: self.egress.clone() }
+    }
+
+    /// Opens another socket to the same place by the same way out.
     ///
     /// # Errors
-    /// The operating system's error, or `TimedOut` after `limit`.
+    /// An error of the kind that the failure is: `TimedOut` after `limit`.
     pub async fn redial(&self, limit: Duration) -> io::Result<TcpStream> {
-        match timeout(limit, connect(self.address, self.egress)).await {
-            Ok(result) => result,
-            Err(_) => Err(io::ErrorKind::TimedOut.into()),
+        self.connect(limit).await.map_err(|failure| failure.kind().into())
+    }
+
+    async fn connect(&self, limit: Duration) -> Result<TcpStream, Failure> {
+        let source = match &self.egress {
+            Some(Exit::Socks5(proxy)) => return proxy.connect(self.address, limit).await,
+            Some(Exit::Address(source)) => Some(*source),
+            None => None,
+        };
+        match timeout(limit, connect(self.address, source)).await {
+            Ok(result) => result.map_err(|error| Failure::of(&error)),
+            Err(_) => Err(Failure::TimedOut),
+        }
+    }
+
+    /// The address that the server sees of a socket that took this way, if it is known.
+    #[must_use]
+    pub fn seen_as(&self, stream: &TcpStream) -> Option<IpAddr> {
+        match &self.egress {
+            Some(Exit::Socks5(proxy)) => Some(proxy.exit()),
+            Some(Exit::Address(_)) | None => local_ip(stream),
         }
     }
 }
@@ -52,7 +82,7 @@ pub struct Dialled {
 
 /// Connects to the first address that answers, IPv6 first where there is a way.
 ///
-/// `egress` lists the pool's source addresses; with none the system chooses. Families
+/// `egress` lists the members of the pool; with none the system chooses. Families
 /// without an egress address are skipped. The caller bounds the time as a whole;
 /// `last` bounds the last address.
 ///
@@ -62,7 +92,7 @@ pub async fn dial(
     leg: Leg,
     addresses: &[IpAddr],
     port: u16,
-    egress: &[IpAddr],
+    egress: &[Exit],
     mailbox: &str,
     last: Duration,
 ) -> Result<Dialled, Box<Fault>> {
@@ -76,17 +106,16 @@ pub async fn dial(
         let others_remain = routes.get(index.saturating_add(1)).is_some();
         let limit = if others_remain { TIME_WHILE_OTHERS_REMAIN.min(last) } else { last };
         let began = Instant::now();
-        let result = route.redial(limit).await;
-        let failure = match result {
+        let failure = match route.connect(limit).await {
             Ok(stream) => {
-                let warnings = ipv6_warning(leg, &attempts, *route);
-                return Ok(Dialled { stream, route: *route, warnings });
+                let warnings = ipv6_warning(leg, attempts, &failures, route);
+                return Ok(Dialled { stream, route: route.clone(), warnings });
             }
-            Err(error) => Failure::of(&error),
+            Err(failure) => failure,
         };
         attempts.push(AddressAttempt {
             address: route.address,
-            outcome: failure.words().to_owned(),
+            outcome: failure.to_string(),
             elapsed: began.elapsed(),
         });
         failures.push(failure);
@@ -95,13 +124,21 @@ pub async fn dial(
     Err(Box::new(Fault::new(judge(&failures), leg).with_evidence(evidence)))
 }
 
-/// How one attempt failed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// How one attempt failed. `Display` is what the report says of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 enum Failure {
+    #[error("refused")]
     Refused,
+    #[error("timed out")]
     TimedOut,
+    #[error("unreachable")]
     Unreachable,
+    #[error("our source address is not on this host")]
     SourceMissing,
+    /// The proxy did not get as far as the server. Its name is nobody else's business.
+    #[error("our proxy {0}")]
+    Exit(ProxyTrouble),
+    #[error("failed")]
     Other,
 }
 
@@ -116,14 +153,19 @@ impl Failure {
         }
     }
 
-    fn words(self) -> &'static str {
+    fn kind(self) -> io::ErrorKind {
         match self {
-            Self::Refused => "refused",
-            Self::TimedOut => "timed out",
-            Self::Unreachable => "unreachable",
-            Self::SourceMissing => "our source address is not on this host",
-            Self::Other => "failed",
+            Self::Refused => io::ErrorKind::ConnectionRefused,
+            Self::TimedOut => io::ErrorKind::TimedOut,
+            Self::Unreachable => io::ErrorKind::NetworkUnreachable,
+            Self::SourceMissing => io::ErrorKind::AddrNotAvailable,
+            Self::Exit(_) | Self::Other => io::ErrorKind::Other,
         }
+    }
+
+    /// Whether it is our own trouble, and says nothing about the server.
+    fn is_ours(self) -> bool {
+        matches!(self, Self::SourceMissing | Self::Exit(_))
     }
 }
 
@@ -134,39 +176,45 @@ fn judge(failures: &[Failure]) -> FaultCode {
         FaultCode::ConnectTimeout
     } else if has(Failure::Refused) {
         FaultCode::ConnectRefused
-    } else if has(Failure::SourceMissing) {
+    } else if failures.iter().any(|failure| failure.is_ours()) {
         FaultCode::EgressPoolEmpty
     } else {
         FaultCode::NetworkUnreachable
     }
 }
 
-fn no_way(leg: Leg, egress: &[IpAddr]) -> Box<Fault> {
+fn no_way(leg: Leg, egress: &[Exit]) -> Box<Fault> {
     let code =
         if egress.is_empty() { FaultCode::NetworkUnreachable } else { FaultCode::EgressPoolEmpty };
     Box::new(Fault::new(code, leg))
 }
 
 /// Tells that IPv6 does not work, once IPv4 does; a host we have no way to is our affair.
-fn ipv6_warning(leg: Leg, attempts: &[AddressAttempt], connected: Route) -> Vec<Fault> {
-    let unreachable = Failure::Unreachable.words();
-    let broken = attempts.iter().any(|a| a.address.is_ipv6() && a.outcome != unreachable);
+fn ipv6_warning(
+    leg: Leg,
+    attempts: Vec<AddressAttempt>,
+    failures: &[Failure],
+    connected: &Route,
+) -> Vec<Fault> {
+    let broken = attempts.iter().zip(failures).any(|(attempt, failure)| {
+        attempt.address.is_ipv6() && !failure.is_ours() && *failure != Failure::Unreachable
+    });
     if !broken || connected.address.is_ipv6() {
         return Vec::new();
     }
-    let evidence = Evidence { attempts: attempts.to_vec(), ..Evidence::default() };
+    let evidence = Evidence { attempts, ..Evidence::default() };
     vec![Fault::new(FaultCode::Ipv6Broken, leg).with_evidence(evidence)]
 }
 
 /// The ways to try: IPv6 first where the system has a route or the pool an address.
-async fn routes(addresses: &[IpAddr], port: u16, egress: &[IpAddr], mailbox: &str) -> Vec<Route> {
+async fn routes(addresses: &[IpAddr], port: u16, egress: &[Exit], mailbox: &str) -> Vec<Route> {
     let mut routes = Vec::new();
     for v6 in [true, false] {
         for &ip in addresses.iter().filter(|ip| ip.is_ipv6() == v6) {
             let address = SocketAddr::new(ip, port);
             if !egress.is_empty() {
-                if let Some(source) = choose_egress(egress, mailbox, v6) {
-                    routes.push(Route { address, egress: Some(source) });
+                if let Some(exit) = choose_egress(egress, mailbox, v6) {
+                    routes.push(Route { address, egress: Some(exit.clone()) });
                 }
             } else if !v6 || has_route(address).await {
                 routes.push(Route { address, egress: None });
@@ -174,31 +222,6 @@ async fn routes(addresses: &[IpAddr], port: u16, egress: &[IpAddr], mailbox: &st
         }
     }
     routes
-}
-
-/// The source address that a mailbox's sockets are counted by, before its host is resolved
-/// and the family is known: the IPv4 one where the pool has any, otherwise the IPv6 one.
-///
-/// It is the address that is really used wherever the pool has addresses of one family,
-/// or the host has. Only a host with IPv6, reached from a pool of both families, is left
-/// for from the mailbox's IPv6 address and counted by its IPv4 one.
-#[must_use]
-pub fn source_for(mailbox: &str, addresses: &[IpAddr]) -> Option<IpAddr> {
-    let choose = |v6| choose_egress(addresses, mailbox, v6);
-    choose(false).or_else(|| choose(true))
-}
-
-/// Chooses the source address of a mailbox: highest rendezvous score of its family.
-#[must_use]
-pub fn choose_egress(egress: &[IpAddr], mailbox: &str, v6: bool) -> Option<IpAddr> {
-    let score = |ip: &IpAddr| {
-        let mut hash = Sha256::new();
-        hash.update(mailbox.as_bytes());
-        hash.update([0]);
-        hash.update(ip.to_string().as_bytes());
-        hash.finalize()
-    };
-    egress.iter().copied().filter(|ip| ip.is_ipv6() == v6).max_by_key(score)
 }
 
 /// Whether the system knows a way; connecting a UDP socket sends nothing.

@@ -22,7 +22,7 @@ use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::companion::Companion;
-use crate::dial::{self, Dialled, Route};
+use crate::dial::{self, Dialled, Exit, Route};
 use crate::limits::Limits;
 use crate::recorder::{Done, Recorder, StepLimit, Stop, Trouble};
 use crate::redact::Redactor;
@@ -55,8 +55,8 @@ pub struct Probe {
 pub struct LegTask {
     /// What to do.
     pub spec: LegSpec,
-    /// Source addresses of the egress pool; none lets the system choose.
-    pub egress: Vec<IpAddr>,
+    /// Members of the egress pool; none lets the system choose.
+    pub egress: Vec<Exit>,
     /// Time for the whole leg.
     pub budget: Duration,
     /// The other leg of the job.
@@ -84,7 +84,7 @@ pub type Admit<'a> = dyn Fn(&[IpAddr]) -> Admission + Send + Sync + 'a;
 pub(crate) struct Scope<'a> {
     pub(crate) probe: &'a Probe,
     pub(crate) spec: &'a LegSpec,
-    pub(crate) egress: &'a [IpAddr],
+    pub(crate) egress: &'a [Exit],
     pub(crate) companion: Companion,
     pub(crate) recorder: Recorder,
     /// The way that the connection took, once there is one.
@@ -178,7 +178,7 @@ impl Scope<'_> {
         let addresses = self.resolve().await?;
         let (stream, route) = self.connect(&addresses).await?;
         match self.spec.endpoint.security {
-            Security::Tls => Ok((self.secure(stream, route).await?, route)),
+            Security::Tls => Ok((self.secure(stream, route.clone()).await?, route)),
             Security::Starttls | Security::Plain => Ok((MailStream::plain(stream), route)),
         }
     }
@@ -222,12 +222,13 @@ impl Scope<'_> {
         let work = async {
             let dialled = dial::dial(leg, addresses, port, egress, &mailbox, last).await?;
             let Dialled { stream, route, warnings } = dialled;
-            Ok(Done::new((stream, route)).detail(route.address.ip().to_string()).warn(warnings))
+            let detail = route.address.ip().to_string();
+            Ok(Done::new((stream, route)).detail(detail).warn(warnings))
         };
         let (stream, route) = recorder.step(StepKind::Connect, limit, work).await?;
-        self.route = Some(route);
+        self.route = Some(route.clone());
         let report = recorder.report_mut();
-        report.egress_ip = dial::local_ip(&stream);
+        report.egress_ip = route.seen_as(&stream);
         report.remote_ip = Some(route.address.ip());
         Ok((stream, route))
     }

@@ -106,7 +106,7 @@ impl Scope<'_> {
             FaultCode::StarttlsRejected,
         ];
         let Self { probe, spec, recorder, .. } = self;
-        let Some(route) = self.route else { return };
+        let Some(route) = self.route.clone() else { return };
         let usual = spec.endpoint.protocol.default_port(Security::Tls);
         let report = recorder.report();
         let may_ask = report.faults.iter().any(|fault| OPEN_TO_ANOTHER_PORT.contains(&fault.code))

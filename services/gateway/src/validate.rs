@@ -4,7 +4,6 @@
 //! All decisions are `engine`'s and all sockets `probe`'s; this is the wiring between
 //! them. It never fails: trouble of the mailbox and of ours alike stands in the report.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -15,6 +14,7 @@ use mailfleet_model::{
     StepOutcome, TraceId, Validation,
 };
 use mailfleet_probe::companion::Companion;
+use mailfleet_probe::dial::Exit;
 use mailfleet_probe::{LegTask, Probe, run_leg};
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -24,7 +24,7 @@ use uuid::Uuid;
 #[derive(Debug, Clone)]
 pub struct Validator {
     probe: Arc<Probe>,
-    egress: Vec<IpAddr>,
+    egress: Vec<Exit>,
 }
 
 /// What accompanies one run.
@@ -42,7 +42,7 @@ pub struct Run {
 impl Validator {
     /// Leaves from `egress`; with none the system chooses.
     #[must_use]
-    pub fn new(probe: Arc<Probe>, egress: Vec<IpAddr>) -> Self {
+    pub fn new(probe: Arc<Probe>, egress: Vec<Exit>) -> Self {
         Self { probe, egress }
     }
 
@@ -53,7 +53,8 @@ impl Validator {
         let started = SystemTime::now();
         let began = Instant::now();
         let token = Uuid::new_v4().simple().to_string();
-        let outline = Outline::numbered(&validation, self.egress.clone());
+        let egress = self.egress.iter().map(Exit::ip).collect();
+        let outline = Outline::numbered(&validation, egress);
         let mut legs = self.run_legs(&validation, &token, &run).await;
         match mailfleet_engine::arrival(&outline, &legs) {
             Arrival::NotAsked => {}

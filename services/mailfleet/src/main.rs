@@ -7,6 +7,7 @@ mod check;
 mod client;
 mod config;
 mod demo;
+mod egress;
 mod exit;
 mod explain;
 mod fleet;

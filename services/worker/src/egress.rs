@@ -1,4 +1,4 @@
-//! Egress pools: the source addresses that legs leave from.
+//! Egress pools: what legs leave through, source addresses and SOCKS5 proxies.
 //!
 //! Customers allow-list these addresses, so a worker that lacks one of them does not
 //! start, and a pool that nobody knows is never replaced by another way out.
@@ -7,20 +7,25 @@ use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, UdpSocket};
 use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::time::Duration;
 
+use futures::future::join_all;
 use mailfleet_model::fleet::PoolName;
-use mailfleet_probe::dial;
+use mailfleet_probe::dial::{self, Exit};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::error::{Error, Missing};
 
-/// A named set of source addresses.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Longest time that a proxy may take to let us in when a worker starts.
+const PROOF: Duration = Duration::from_secs(10);
+
+/// A named set of ways out.
+#[derive(Debug, Clone)]
 pub struct Pool {
     /// Its name.
     pub name: PoolName,
-    /// The addresses, of either family. With none the system chooses.
-    pub addresses: Vec<IpAddr>,
+    /// The ways out, of either family. With none the system chooses.
+    pub exits: Vec<Exit>,
     /// Connections at once from each address, over all mail servers; `None`: any number.
     pub per_address: Option<NonZeroU32>,
 }
@@ -41,9 +46,9 @@ impl Pools {
             pools.into_iter().map(|pool| (pool.name.clone(), pool)).collect();
         let mut caps: HashMap<IpAddr, NonZeroU32> = HashMap::new();
         for pool in pools.values() {
-            for (address, cap) in pool.addresses.iter().zip(std::iter::repeat(pool.per_address)) {
-                let Some(cap) = cap else { continue };
-                let known = caps.entry(*address).or_insert(cap);
+            let Some(cap) = pool.per_address else { continue };
+            for exit in &pool.exits {
+                let known = caps.entry(exit.ip()).or_insert(cap);
                 *known = cap.min(*known);
             }
         }
@@ -55,19 +60,28 @@ impl Pools {
         Self { pools, places }
     }
 
-    /// Shows that this host has every address, by binding a port of the system's choice.
+    /// Shows that legs can leave through every member: that this host has the addresses, by
+    /// binding a port of the system's choice, and that the proxies let us in, all at once.
     ///
     /// # Errors
-    /// Names every address that could not be bound.
-    pub fn prove(&self) -> Result<(), Error> {
-        let all = self
+    /// Names every member that failed.
+    pub async fn prove(&self) -> Result<(), Error> {
+        let members = self
             .pools
             .values()
-            .flat_map(|pool| pool.addresses.iter().map(|address| (pool.name.clone(), *address)));
-        let missing: Vec<Missing> = all
-            .filter(|(_, address)| UdpSocket::bind((*address, 0)).is_err())
-            .map(|(pool, address)| Missing { pool, address })
-            .collect();
+            .flat_map(|pool| pool.exits.iter().map(|exit| (pool.name.clone(), exit)));
+        let proofs = members.map(|(pool, exit)| async move {
+            let proxy = match exit {
+                Exit::Address(ip) if UdpSocket::bind((*ip, 0)).is_ok() => return None,
+                Exit::Address(_) => None,
+                Exit::Socks5(proxy) => {
+                    let trouble = proxy.prove(PROOF).await.err()?;
+                    Some((proxy.to_string(), trouble))
+                }
+            };
+            Some(Missing { pool, address: exit.ip(), proxy })
+        });
+        let missing: Vec<Missing> = join_all(proofs).await.into_iter().flatten().collect();
         if missing.is_empty() { Ok(()) } else { Err(Error::Egress(missing)) }
     }
 
@@ -79,7 +93,7 @@ impl Pools {
     /// The address that a mailbox's sockets are counted by; `None` where the system
     /// chooses, or the pool is unknown.
     pub(crate) fn source(&self, name: &PoolName, mailbox: &str) -> Option<IpAddr> {
-        dial::source_for(mailbox, &self.get(name)?.addresses)
+        dial::source_for(mailbox, &self.get(name)?.exits)
     }
 
     /// Waits for a place at an address, if it has a cap.
@@ -96,23 +110,23 @@ mod tests {
     fn pool(name: &str, addresses: &[&str], cap: Option<u32>) -> Pool {
         Pool {
             name: name.parse().expect("a name"),
-            addresses: addresses.iter().map(|ip| ip.parse().expect("an address")).collect(),
+            exits: addresses.iter().map(|ip| Exit::Address(ip.parse().expect("an IP"))).collect(),
             per_address: cap.map(|cap| cap.try_into().expect("not zero")),
         }
     }
 
-    #[test]
-    fn every_address_that_is_not_here_is_named() {
+    #[tokio::test]
+    async fn every_address_that_is_not_here_is_named() {
         let pools = Pools::new([
             pool("a", &["127.0.0.7", "203.0.113.5"], None),
             pool("b", &["2001:db8::5"], None),
             pool("c", &[], None),
         ]);
-        let error = pools.prove().expect_err("two are not here").to_string();
+        let error = pools.prove().await.expect_err("two are not here").to_string();
         let expect = "this host does not have the egress addresses \
                       203.0.113.5 (pool a), 2001:db8::5 (pool b)";
         assert_eq!(error, expect);
-        assert!(Pools::new([pool("a", &["127.0.0.7"], None)]).prove().is_ok());
+        assert!(Pools::new([pool("a", &["127.0.0.7"], None)]).prove().await.is_ok());
     }
 
     #[tokio::test]

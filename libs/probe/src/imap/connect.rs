@@ -49,7 +49,7 @@ pub(crate) async fn log_in(scope: &mut Scope<'_>) -> Result<LoggedIn, Stop> {
     // Boxed: each part of the way is large, and only one of them is alive at a time.
     let (stream, route) = scope.open().await?;
     let mut judge = Judge::new(scope);
-    let (mut wire, greeting) = Box::pin(greet(scope, stream, &judge, route)).await?;
+    let (mut wire, greeting) = Box::pin(greet(scope, stream, &judge, route.clone())).await?;
     judge.hear(&greeting, &[]);
     if scope.spec.endpoint.security == Security::Starttls {
         wire = Box::pin(upgrade(scope, wire, &judge, route)).await?;

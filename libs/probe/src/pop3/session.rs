@@ -94,7 +94,7 @@ impl Session {
                 Err(error) => Err(ungreeted(&listener, &error)),
             }
         };
-        let (connection, greeting) = scope.greeting(route, read).await?;
+        let (connection, greeting) = scope.greeting(route.clone(), read).await?;
         judge.hear(&greeting, &[]);
         let capabilities = Capabilities::default();
         Ok(Self { connection: Some(connection), capabilities, judge, greeting, route })
@@ -131,7 +131,7 @@ impl Session {
         self.capabilities = Capabilities::default();
         let socket = self.connection.take().and_then(|c| c.into_stream().into_plain());
         let socket = socket.expect("a session that asks for STLS is in plaintext");
-        let stream = scope.secure(socket, self.route).await?;
+        let stream = scope.secure(socket, self.route.clone()).await?;
         self.connection = Some(Connection::new(stream));
         self.ask_capabilities(scope).await
     }

@@ -29,11 +29,11 @@ use session::Session;
 /// [`Stop`] if the plan was not carried out; why stands in the report.
 pub(crate) async fn run(scope: &mut Scope<'_>, plan: &OutgoingPlan) -> Result<(), Stop> {
     let (stream, route) = scope.open().await?;
-    let mut session = Session::open(scope, stream, route).await?;
+    let mut session = Session::open(scope, stream, route.clone()).await?;
     let result = converse(scope, &mut session, plan).await;
     session.close(scope).await;
     if ended_in(scope, FaultCode::AuthNotOfferedOnPort) {
-        submission_port::suggest(scope, route).await;
+        submission_port::suggest(scope, &route).await;
     }
     result
 }

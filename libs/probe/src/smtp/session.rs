@@ -77,7 +77,7 @@ impl Session {
                 Err(error) => Err(ungreeted(&listener, &error)),
             }
         };
-        let (connection, greeting) = scope.greeting(route, read).await?;
+        let (connection, greeting) = scope.greeting(route.clone(), read).await?;
         judge.hear(&greeting, &[]);
         let ehlo_name = ehlo_name(scope);
         let capabilities = Capabilities::default();
@@ -131,7 +131,7 @@ impl Session {
         self.capabilities = Capabilities::default();
         let socket = self.connection.take().and_then(|c| c.into_stream().into_plain());
         let socket = socket.expect("a session that asks for STARTTLS is in plaintext");
-        let stream = scope.secure(socket, self.route).await?;
+        let stream = scope.secure(socket, self.route.clone()).await?;
         self.connection = Some(Connection::new(stream));
         self.hello(scope).await
     }

@@ -24,7 +24,7 @@ const PATIENCE: Duration = Duration::from_secs(8);
 const CONNECT: Duration = Duration::from_secs(3);
 
 /// Suggests the submission ports that offer a login.
-pub(super) async fn suggest(scope: &mut Scope<'_>, route: Route) {
+pub(super) async fn suggest(scope: &mut Scope<'_>, route: &Route) {
     let patience = PATIENCE.min(scope.recorder.remaining() / 2);
     let mut found = Vec::new();
     let search = async {
@@ -52,12 +52,12 @@ async fn offers_login(
     probe: &Probe,
     spec: &LegSpec,
     endpoint: &Endpoint,
-    route: Route,
+    route: &Route,
 ) -> Option<()> {
     let ip = route.address.ip();
     probe.targets.select(&[ip], endpoint.port)?;
     let address = SocketAddr::new(ip, endpoint.port);
-    let socket = Route { address, ..route }.redial(CONNECT).await.ok()?;
+    let socket = route.to(address).redial(CONNECT).await.ok()?;
     let wanted =
         Wanted { host: &endpoint.host, policy: &spec.tls, leg: spec.leg(), now: SystemTime::now() };
     let mut connection = match endpoint.security {
@@ -133,7 +133,7 @@ mod tests {
             plan: LegPlan::Outgoing(OutgoingPlan::LoginOnly),
         };
         let route = Route { address: server.addr(), egress: None };
-        let found = offers_login(&probe(), &spec, &endpoint, route).await.is_some();
+        let found = offers_login(&probe(), &spec, &endpoint, &route).await.is_some();
         assert_eq!(server.recorder().credentials(), 0, "none is ever sent");
         found
     }

@@ -72,7 +72,7 @@ pub async fn suggest_port(
     if port == route.address.port() {
         return None;
     }
-    let there = Route { address: SocketAddr::new(route.address.ip(), port), ..route };
+    let there = route.to(SocketAddr::new(route.address.ip(), port));
     let Inside::Session { first, .. } = look_inside(asked, leg, &there, budget).await? else {
         return None;
     };
@@ -143,7 +143,7 @@ pub(super) async fn plaintext(
         let fault = wrong_protocol(name, first, leg);
         let usual = asked.protocol.default_port(Security::Tls);
         let budget = deadline.saturating_duration_since(Instant::now());
-        let found = suggest_port(asked, usual, leg, *route, budget).await;
+        let found = suggest_port(asked, usual, leg, route.clone(), budget).await;
         let suggestions = found.into_iter().collect();
         return Explanation { facts: None, faults: vec![fault], suggestions };
     }

@@ -12,6 +12,7 @@ use mailfleet_model::{
     StepKind, StepOutcome,
 };
 use mailfleet_probe::companion::Companion;
+use mailfleet_probe::dial::Exit;
 use mailfleet_probe::limits::Limits;
 use mailfleet_probe::resolve::Resolver;
 use mailfleet_probe::target::TargetPolicy;
@@ -31,6 +32,7 @@ pub(crate) const HOST: &str = "localhost";
 pub(crate) struct Bench {
     pub(crate) probe: Probe,
     pub(crate) spec: LegSpec,
+    pub(crate) egress: Vec<Exit>,
     pub(crate) budget: Duration,
     pub(crate) companion: Companion,
     pub(crate) cancel: CancellationToken,
@@ -87,6 +89,7 @@ impl Bench {
                 tls: TlsPolicy::default(),
                 plan,
             },
+            egress: Vec::new(),
             budget: Duration::from_secs(20),
             companion: Companion::alone(),
             cancel: CancellationToken::new(),
@@ -114,9 +117,9 @@ impl Bench {
 
     /// Runs the leg, and sees to it that the password is nowhere in the report.
     pub(crate) async fn run(self) -> LegReport {
-        let Self { probe, spec, budget, companion, cancel } = self;
+        let Self { probe, spec, egress, budget, companion, cancel } = self;
         let observer = Arc::new(());
-        let task = LegTask { spec, egress: Vec::new(), budget, companion, observer, cancel };
+        let task = LegTask { spec, egress, budget, companion, observer, cancel };
         let report = run_leg(&probe, task).await;
         let shown = format!("{report:?}");
         for leak in ["CANARY", "Q0FOQVJZ", "DQU5BUl", "NBTkFSW"] {

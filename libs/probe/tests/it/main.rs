@@ -12,6 +12,7 @@ mod real;
 mod replay;
 mod sasl;
 mod smtp;
+mod socks5;
 mod tls;
 mod tls_authority;
 mod tls_legacy;

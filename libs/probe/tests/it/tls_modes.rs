@@ -153,7 +153,7 @@ async fn silence_on_a_tls_port_suggests_tls() {
     let address = tls_authority::serve(tls_authority::config(&identity)).await;
     let route = Route { address, egress: None };
     let asked = endpoint(Protocol::Imap, address, "starttls");
-    let asking = explain_silence(&asked, Leg::Imap, route, PATIENCE);
+    let asking = explain_silence(&asked, Leg::Imap, route.clone(), PATIENCE);
     let explanation = timeout(PATIENCE, asking).await.expect("in time").expect("TLS is spoken");
     assert_eq!(explanation.faults[0].code, FaultCode::TlsModeMismatchImplicit);
     assert_eq!(explanation.faults[0].evidence.fact(FactKind::SuggestedSecurity), Some("TLS"));
@@ -172,7 +172,7 @@ async fn silence_on_a_plaintext_port_stays_unexplained() {
     let (address, _) = serve(IMAP).await;
     let asked = endpoint(Protocol::Imap, address, "starttls");
     let route = Route { address, egress: None };
-    let asking = explain_silence(&asked, Leg::Imap, route, PATIENCE);
+    let asking = explain_silence(&asked, Leg::Imap, route.clone(), PATIENCE);
     assert_eq!(timeout(PATIENCE, asking).await.expect("in time"), None);
 }
 
@@ -248,7 +248,7 @@ async fn another_port_is_suggested_only_if_the_protocol_answers_there() {
     let (wrong, _) = serve(SMTP).await;
     let route = Route { address: wrong, egress: None };
     let asked = endpoint(Protocol::Imap, wrong, "starttls");
-    let asking = suggest_port(&asked, imap.port(), Leg::Imap, route, PATIENCE);
+    let asking = suggest_port(&asked, imap.port(), Leg::Imap, route.clone(), PATIENCE);
     let found = timeout(PATIENCE, asking).await.expect("in time").expect("IMAP answers there");
     let expect = Endpoint { port: imap.port(), security: Security::Tls, ..asked };
     assert_eq!(found.endpoint, Some(expect));

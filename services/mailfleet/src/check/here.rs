@@ -8,12 +8,14 @@ use ipnet::IpNet;
 use mailfleet_gateway::Validator;
 use mailfleet_model::Violations;
 use mailfleet_probe::Probe;
+use mailfleet_probe::dial::Exit;
 use mailfleet_probe::resolve::Resolver;
 use mailfleet_probe::target::TargetPolicy;
 use mailfleet_probe::tls::Trust;
 
 use super::roots::{self, Root};
 use crate::config::Settings;
+use crate::egress::exits;
 use crate::exit::Error;
 
 /// What one command adds to the settings.
@@ -30,10 +32,15 @@ pub(crate) struct Extra<'a> {
 /// What runs validations under these settings.
 ///
 /// # Errors
-/// As [`probe`].
+/// As [`probe`], and if the password of a proxy cannot be read.
 pub(crate) fn validator(settings: &Settings, extra: Extra<'_>) -> Result<Validator, Error> {
-    let egress = if extra.egress.is_empty() { settings.egress() } else { extra.egress };
-    Ok(Validator::new(Arc::new(probe(settings, extra)?), egress.to_vec()))
+    let egress = if extra.egress.is_empty() {
+        let (name, pool) = settings.default_pool();
+        exits(name, pool)?
+    } else {
+        extra.egress.iter().copied().map(Exit::Address).collect()
+    };
+    Ok(Validator::new(Arc::new(probe(settings, extra)?), egress))
 }
 
 /// What talks to mail servers under these settings.

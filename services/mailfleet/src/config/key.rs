@@ -12,6 +12,8 @@ pub(crate) struct Key {
     pub(crate) kind: Kind,
     /// The default as the environment would write it; `None` leaves the key unset.
     pub(crate) default: Option<&'static str>,
+    /// Whether a row of a table may leave it out without a default.
+    pub(crate) optional: bool,
     /// What it means, one line of the reference each. In tables: the meaning and an example.
     pub(crate) doc: &'static [&'static str],
 }
@@ -41,7 +43,12 @@ const fn key(
     default: Option<&'static str>,
     doc: &'static [&'static str],
 ) -> Key {
-    Key { path, kind, default, doc }
+    Key { path, kind, default, optional: false, doc }
+}
+
+/// A column that a row may leave out.
+const fn optional(path: &'static str, kind: Kind, doc: &'static [&'static str]) -> Key {
+    Key { path, kind, default: None, optional: true, doc }
 }
 
 const STORE: &[&str] = &["sqlite:", "postgres://", "postgresql://"];
@@ -78,8 +85,31 @@ const POOL: &[Key] = &[
         "addresses",
         Kind::Addresses,
         Some(""),
-        &["Source IP addresses; none: the system chooses.", "[\"203.0.113.5\"]"],
+        &["Source IP addresses; with no member at all the system chooses.", "[\"203.0.113.5\"]"],
     ),
+    key(
+        "per_address",
+        Kind::Count { min: 0, max: 1_000_000 },
+        Some("0"),
+        &["Connections at once from each address, over all mail servers; 0: any number.", "100"],
+    ),
+];
+const SOCKS5: &[Key] = &[
+    key("pool", Kind::Text { what: "a name" }, None, &["Pool that it belongs to.", "\"default\""]),
+    key(
+        "server",
+        Kind::Text { what: "a host and a port" },
+        None,
+        &["The proxy's host and port.", "\"socks5.example.com:1080\""],
+    ),
+    key(
+        "exit",
+        Kind::Text { what: "an IP address" },
+        None,
+        &["Address that mail servers see and customers allow-list.", "\"203.0.113.7\""],
+    ),
+    optional("user", Kind::Text { what: "a user name" }, &["User name, if it asks.", "\"fleet\""]),
+    optional("password_file", Kind::Path, &["File with the password.", "\"socks5.password\""]),
 ];
 const TENANT: &[Key] = &[
     key("name", Kind::Text { what: "a name" }, None, &["Name of the tenant.", "\"crm\""]),
@@ -152,6 +182,9 @@ pub(crate) const KEYS: &[Key] = &[
         &["Submissions of one tenant in a minute, at one gateway."]),
     key("egress.pool", Kind::Tables(POOL), Some(""),
         &["Source addresses to connect from; the pool \"default\" serves whoever names no other."]),
+    key("egress.socks5", Kind::Tables(SOCKS5), Some(""),
+        &["SOCKS5 proxies in pools, beside or instead of addresses. They are told addresses only,",
+          "never names. The password goes to them in the clear."]),
     key("tenant", Kind::Tables(TENANT), Some(""),
         &["Who may call. Without any, the gateway serves one local tenant on loopback."]),
     key("telemetry.otlp", Kind::Url(HTTP), None,

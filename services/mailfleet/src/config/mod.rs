@@ -6,6 +6,7 @@
 
 pub(crate) mod command;
 mod key;
+mod pools;
 mod reference;
 mod settings;
 mod show;
@@ -18,6 +19,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use key::{KEYS, Key};
+pub(crate) use pools::PoolSettings;
 use reference::reference;
 pub(crate) use settings::{LogForm, Settings};
 use show::show;

@@ -4,7 +4,7 @@
 //! table of keys, which the tests find.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::num::{NonZeroU16, NonZeroU32};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -18,10 +18,9 @@ use mailfleet_probe::limits::Limits;
 use mailfleet_probe::{CourierRule, Identity, Rules};
 
 use super::Configuration;
+use super::pools::{DEFAULT_POOL, PoolSettings};
 use super::value::Value;
 
-/// The pool of whoever names no other.
-pub(super) const DEFAULT_POOL: &str = "default";
 /// The period of a login rate.
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -64,8 +63,8 @@ pub(crate) struct Settings {
     pub(crate) group_limits: Vec<(GroupKey, GroupLimits)>,
     /// What each tenant may use.
     pub(crate) quota: QuotaSettings,
-    /// Source addresses of each pool; none lets the system choose.
-    pub(crate) pools: BTreeMap<PoolName, Vec<IpAddr>>,
+    /// The egress pools; never none, and one of them is the default.
+    pub(crate) pools: BTreeMap<PoolName, PoolSettings>,
     /// Who may call; none: one local tenant.
     pub(crate) tenants: Vec<TenantSettings>,
     /// OTLP collector, if any.
@@ -177,10 +176,10 @@ impl Settings {
         }
     }
 
-    /// The addresses of the default pool; none lets the system choose.
-    pub(crate) fn egress(&self) -> &[IpAddr] {
-        let pool = self.pools.iter().find(|(name, _)| name.as_str() == DEFAULT_POOL);
-        pool.map_or(&[], |(_, addresses)| addresses)
+    /// The default pool.
+    pub(crate) fn default_pool(&self) -> (&PoolName, &PoolSettings) {
+        let mut pools = self.pools.iter();
+        pools.find(|(name, _)| name.as_str() == DEFAULT_POOL).expect("the check wants one")
     }
 }
 
@@ -198,10 +197,10 @@ fn limits(concurrency: u64, logins_per_minute: u64) -> GroupLimits {
 pub(super) struct Values<'a>(pub(super) &'a Configuration);
 
 /// What a getter says when the table of keys and this file disagree.
-const KIND: &str = "the table of keys gives this key this kind and a default";
+pub(super) const KIND: &str = "the table of keys gives this key this kind and a default";
 
 /// A row of an array of tables.
-type Row = BTreeMap<&'static str, Value>;
+pub(super) type Row = BTreeMap<&'static str, Value>;
 
 impl Values<'_> {
     pub(super) fn listen(&self, path: &str) -> SocketAddr {
@@ -270,21 +269,6 @@ impl Values<'_> {
             Some(Value::Tables(rows)) => rows,
             _ => &[],
         }
-    }
-
-    fn pools(&self) -> BTreeMap<PoolName, Vec<IpAddr>> {
-        let pool = |row: &Row| {
-            let addresses = match row.get("addresses") {
-                Some(Value::Addresses(addresses)) => addresses.clone(),
-                _ => Vec::new(),
-            };
-            (column(row, "name").parse().expect(KIND), addresses)
-        };
-        let mut pools: BTreeMap<_, _> = self.rows("egress.pool").iter().map(pool).collect();
-        if pools.is_empty() {
-            pools.insert(DEFAULT_POOL.parse().expect("a name"), Vec::new());
-        }
-        pools
     }
 
     fn tenants(&self) -> Vec<TenantSettings> {

@@ -27,10 +27,11 @@ fn without_anything_the_defaults_hold() {
     assert_eq!(settings.drain, mailfleet_gateway::Config::default().drain_grace);
     assert!(settings.broker.is_none() && settings.tls.is_none() && settings.tenants.is_empty());
     assert_eq!(settings.pools.len(), 1);
+    assert_eq!(settings.default_pool().1, &PoolSettings::default());
     assert_eq!(settings.limits, mailfleet_probe::limits::Limits::default());
     assert_eq!(settings.identity.name, mailfleet_probe::Identity::default().name);
     assert_eq!(settings.rules.courier, mailfleet_probe::CourierRule::Refuse);
-    assert!(settings.allow.is_empty() && settings.egress().is_empty() && settings.otlp.is_none());
+    assert!(settings.allow.is_empty() && settings.otlp.is_none());
 }
 
 #[test]
@@ -62,7 +63,7 @@ fn the_default_pool_gives_the_source_addresses() {
                 [[egress.pool]]\nname = \"default\"\naddresses = [\"192.0.2.7\", \"2001:db8::7\"]\n";
     let expect: Vec<std::net::IpAddr> =
         vec!["192.0.2.7".parse().unwrap(), "2001:db8::7".parse().unwrap()];
-    assert_eq!(settings(toml, &[]).egress(), expect);
+    assert_eq!(settings(toml, &[]).default_pool().1.addresses, expect);
 }
 
 #[test]
@@ -145,6 +146,11 @@ name = "default"
 name = "CRM"
 token_file = "crm.token"
 pool = "tokyo"
+[[egress.socks5]]
+pool = "osaka"
+server = "socks5.example.com"
+exit = "ten"
+user = "fleet"
 "#;
     insta::assert_snapshot!(load(toml, &[]).err().expect("nothing fits"));
 }
@@ -165,7 +171,36 @@ fn tenants_limits_and_pools_reach_the_settings() {
     assert!(limits.rate.is_none() && settings.broker.is_some());
     let [tenant] = settings.tenants.as_slice() else { panic!("one tenant") };
     assert_eq!((tenant.role, tenant.pool.as_str()), (mailfleet_gateway::Role::Admin, "tokyo"));
-    assert_eq!(settings.pools.values().map(Vec::len).sum::<usize>(), 1);
+    assert_eq!(settings.pools.values().map(|pool| pool.seen().len()).sum::<usize>(), 1);
+}
+
+#[test]
+fn proxies_and_caps_reach_their_pools() {
+    let toml = "[[egress.pool]]\nname = \"default\"\naddresses = [\"203.0.113.5\"]\n\
+                per_address = 20\n[[egress.socks5]]\npool = \"default\"\n\
+                server = \"socks5.example.com:1080\"\nexit = \"203.0.113.7\"\n\
+                user = \"fleet\"\npassword_file = \"socks5.password\"\n\
+                [[egress.socks5]]\npool = \"default\"\nserver = \"[2001:db8::1]:1\"\n\
+                exit = \"2001:db8::7\"\n";
+    let settings = settings(toml, &[]);
+    let (_, pool) = settings.default_pool();
+    assert_eq!(pool.per_address.map(std::num::NonZeroU32::get), Some(20));
+    let seen: Vec<String> = pool.seen().iter().map(ToString::to_string).collect();
+    assert_eq!(seen, ["203.0.113.5", "203.0.113.7", "2001:db8::7"]);
+    let [first, second] = pool.socks5.as_slice() else { panic!("two proxies") };
+    assert_eq!((first.host.to_string(), first.port), ("socks5.example.com".to_owned(), 1080));
+    assert_eq!(first.login, Some(("fleet".to_owned(), "socks5.password".into())));
+    assert_eq!((second.host.to_string(), second.port), ("[2001:db8::1]".to_owned(), 1));
+    assert_eq!(second.login, None);
+}
+
+#[test]
+fn an_exit_stands_once_in_its_pool() {
+    let toml = "[[egress.pool]]\nname = \"default\"\naddresses = [\"203.0.113.7\"]\n\
+                [[egress.socks5]]\npool = \"default\"\nserver = \"a.example.com:1080\"\n\
+                exit = \"203.0.113.7\"\n";
+    let problems = load(toml, &[]).err().expect("which of them is it");
+    assert!(problems.contains("egress.socks5[0].exit"), "{problems}");
 }
 
 /// To renew the file: `cargo run -- config reference > deploy/config/mailfleet.toml`.

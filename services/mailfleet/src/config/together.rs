@@ -1,10 +1,13 @@
 //! Rules over more than one key: what is wrong only beside something else.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 
 use mailfleet_model::fleet::{GroupKey, PoolName, TenantId, ZoneName};
 
-use super::settings::{DEFAULT_POOL, Values, column};
+use super::pools::{DEFAULT_POOL, server};
+use super::settings::{Values, column};
+use super::value::Value;
 use super::{Configuration, Problem};
 
 /// Notes everything that does not fit together.
@@ -109,6 +112,39 @@ impl Checks<'_> {
         let strangers = rows.filter(|(_, row)| !pools.contains(&column(row, "pool")));
         for index in strangers.map(|(index, _)| index).collect::<Vec<_>>() {
             self.wrong("tenant", &format!("[{index}].pool"), "is no [[egress.pool]]");
+        }
+        self.proxies(&pools);
+    }
+
+    fn proxies(&mut self, pools: &BTreeSet<String>) {
+        let mut exits: BTreeSet<(String, IpAddr)> = BTreeSet::new();
+        for row in self.values.rows("egress.pool") {
+            if let Some(Value::Addresses(addresses)) = row.get("addresses") {
+                exits.extend(addresses.iter().map(|ip| (column(row, "name"), *ip)));
+            }
+        }
+        let mut wrong = Vec::new();
+        for (index, row) in self.values.rows("egress.socks5").iter().enumerate() {
+            let pool = column(row, "pool");
+            if !pools.contains(&pool) {
+                wrong.push((index, "pool", "is no [[egress.pool]]"));
+            }
+            if server(&column(row, "server")).is_none() {
+                wrong.push((index, "server", "is no host with a port: socks5.example.com:1080"));
+            }
+            match column(row, "exit").parse() {
+                Ok(exit) if exits.insert((pool, exit)) => {}
+                Ok(_) => wrong.push((index, "exit", "stands there twice in its pool")),
+                Err(_) => wrong.push((index, "exit", "is no IP address")),
+            }
+            match (row.contains_key("user"), row.contains_key("password_file")) {
+                (true, false) => wrong.push((index, "password_file", "is missing beside user")),
+                (false, true) => wrong.push((index, "user", "is missing beside password_file")),
+                (true, true) | (false, false) => {}
+            }
+        }
+        for (index, name, why) in wrong {
+            self.wrong("egress.socks5", &format!("[{index}].{name}"), why);
         }
     }
 }

@@ -281,6 +281,7 @@ fn table(
     for key in keys.iter().filter(|key| !entries.iter().any(|(name, ..)| name == key.path)) {
         match key.default_value() {
             Some(value) => drop(row.insert(key.path, value)),
+            None if key.optional => {}
             None => wrong.push(Wrong {
                 at: format!("{place}.{}", key.path),
                 line: Some(line),

@@ -49,7 +49,7 @@ pub(crate) async fn serve(args: &ServeArgs, verbose: u8) -> Result<Exit, Error> 
         tenants: parts::tenants(settings)?,
         rules,
     };
-    let runner = Runner::new(probe, Arc::new(keys), parts::pools(settings));
+    let runner = Runner::new(probe, Arc::new(keys), parts::pools(settings)?);
     let worker = Worker::new(config, broker.worker(worker_id), runner);
     let health = worker.health();
 

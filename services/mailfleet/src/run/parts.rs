@@ -22,6 +22,7 @@ use uuid::Uuid;
 
 use crate::check::here::{Extra, probe};
 use crate::config::Settings;
+use crate::egress::exits;
 use crate::exit::Error;
 
 /// The longest part of a process's name that tells on which machine it runs.
@@ -191,7 +192,7 @@ pub(super) fn gateway(settings: &Settings) -> mailfleet_gateway::Config {
         zone: settings.zone.clone(),
         limits: settings.default_limits,
         group_limits: settings.group_limits.iter().cloned().collect(),
-        pools: settings.pools.clone(),
+        pools: settings.pools.iter().map(|(name, pool)| (name.clone(), pool.seen())).collect(),
         retention: settings.retention,
         ..mailfleet_gateway::Config::default()
     }
@@ -203,13 +204,12 @@ pub(super) fn shared_probe(settings: &Settings) -> Result<Arc<Probe>, Error> {
 }
 
 /// The ways out.
-pub(super) fn pools(settings: &Settings) -> Pools {
-    let pool = |(name, addresses): (&mailfleet_model::fleet::PoolName, &Vec<_>)| Pool {
-        name: name.clone(),
-        addresses: addresses.clone(),
-        per_address: None,
-    };
-    Pools::new(settings.pools.iter().map(pool))
+pub(super) fn pools(settings: &Settings) -> Result<Pools, Error> {
+    let pools = settings.pools.iter().map(|(name, pool)| {
+        let exits = exits(name, pool)?;
+        Ok(Pool { name: name.clone(), exits, per_address: pool.per_address })
+    });
+    Ok(Pools::new(pools.collect::<Result<Vec<_>, Error>>()?))
 }
 
 /// A name for this run of a gateway.

@@ -17,9 +17,9 @@ pub(crate) async fn worker(args: &ServeArgs, verbose: u8) -> Result<Exit, Error>
     let settings = &process.settings;
     let broker = parts::rabbit(settings)?;
     let admin = admin::bind(settings.admin).await?;
-    let pools = parts::pools(settings);
+    let pools = parts::pools(settings)?;
     // Before anything is connected: a worker without its addresses must own nothing.
-    pools.prove().context("the egress pools cannot be used (egress.pool)")?;
+    pools.prove().await.context("the egress pools cannot be used (egress.pool)")?;
     let keys = Arc::new(parts::ring(settings, false)?);
     let runner = Runner::new(parts::shared_probe(settings)?, keys, pools);
     let id = parts::worker_id();

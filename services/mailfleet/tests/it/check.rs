@@ -4,7 +4,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use mailfleet_mailsim::{
-    Authority, Certificate, Fault, Personality, Recorder, Running, Server, Step,
+    Authority, Certificate, Fault, Manner, Personality, Proxy, Recorder, Running, Server, Step,
 };
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -132,4 +132,38 @@ async fn an_interrupt_ends_the_check_with_a_report() {
     assert_eq!(output.status.code(), Some(4));
     let told = report(&String::from_utf8(output.stdout).expect("UTF-8"));
     assert_eq!(told["verdict"], "INCONCLUSIVE", "{told}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_check_leaves_through_the_proxy_of_its_pool() {
+    let (ca, folder) = (authority(), tempfile::tempdir().expect("a folder"));
+    let (imap, smtp) = (start(Server::imap()).await, start(Server::smtp()).await);
+    let manner = Manner::Login("fleet", "proxy-CANARY-7731");
+    let proxy = Proxy::start(manner, [127, 0, 0, 71].into()).await.expect("a free port");
+    let [file, config] = ["socks5.password", "mailfleet.toml"].map(|name| folder.path().join(name));
+    std::fs::write(&file, "proxy-CANARY-7731\n").expect("a free place");
+    let text = format!(
+        "[[egress.pool]]\nname = \"default\"\n[[egress.socks5]]\npool = \"default\"\n\
+         server = \"{}\"\nexit = \"127.0.0.71\"\nuser = \"fleet\"\npassword_file = {file:?}\n",
+        proxy.address()
+    );
+    std::fs::write(&config, text).expect("a free place");
+    let out = format!("localhost:{}/tls", smtp.port());
+    let config = config.to_str().expect("a plain path");
+    let more = ["--smtp", &out, "--password-env", "PW", "--json", "--config", config];
+    let told = ended(check(&imap, &ca, &more)).await;
+    assert_eq!((told.status, told.stderr.as_str()), (Some(0), ""), "{}", told.stdout);
+    let report = report(&told.stdout);
+    assert_eq!(report["egressAddresses"], serde_json::json!(["127.0.0.71"]));
+    for (server, leg) in [(&imap, 0), (&smtp, 1)] {
+        assert_eq!(report["legs"][leg]["egressIp"], "127.0.0.71");
+        assert_eq!(server.recorder().sessions().total, 1);
+        assert_eq!(server.recorder().sessions_from([127, 0, 0, 71].into()).total, 1);
+    }
+    assert!(!told.stdout.contains("CANARY"));
+    let mut asked = proxy.asked();
+    asked.sort();
+    let mut there = [imap.addr(), smtp.addr()].map(|server| server.to_string());
+    there.sort();
+    assert_eq!(asked, there);
 }

@@ -88,9 +88,9 @@ impl<Q: WorkerQueue> Worker<Q> {
     /// confirmed comes to the next owner.
     ///
     /// # Errors
-    /// [`Error::Egress`] before anything is connected, if this host lacks an address.
+    /// [`Error::Egress`] before anything is connected, if legs cannot leave through a member of a pool.
     pub async fn run(self, shutdown: CancellationToken) -> Result<(), Error> {
-        self.runner.pools().prove()?;
+        self.runner.pools().prove().await?;
         let Self { config, queue, runner, state } = self;
         let (drive, words) = Drive::new(&config, queue, runner, state);
         tracing::info!(worker = %config.worker, zone = %config.zone, "worker started");

@@ -121,7 +121,7 @@ impl Runner {
         let Some(_place) = self.place(pool, source).await else {
             return Ran::Returned(Returned { reason: ReturnReason::Busy, after: PLACE_AGAIN });
         };
-        self.dial(order, login, pool, errand).await
+        self.dial(order, login, (pool, source), errand).await
     }
 
     /// Opens the credential.
@@ -152,7 +152,13 @@ impl Runner {
         place
     }
 
-    async fn dial(&self, order: LegOrder, login: Login, pool: &Pool, errand: Errand) -> Ran {
+    async fn dial(
+        &self,
+        order: LegOrder,
+        login: Login,
+        (pool, source): (&Pool, Option<IpAddr>),
+        errand: Errand,
+    ) -> Ran {
         let Errand { message, switchboard, observer, cancel, fence } = errand;
         let companion = companion(&switchboard, &message, &order);
         let LegOrder { mailbox, endpoint, tls, plan, budget, .. } = order;
@@ -161,7 +167,7 @@ impl Runner {
         let spec = LegSpec { mailbox, endpoint, login, tls, plan };
         let task = LegTask {
             spec,
-            egress: pool.addresses.clone(),
+            egress: pool.exits.clone(),
             budget: budget.min(message.cap),
             companion,
             observer,
@@ -186,7 +192,10 @@ impl Runner {
             return std::future::pending().await;
         }
         match run_leg_if(&self.probe, task, &admit).await {
-            Some(report) => Ran::Ended(ended(report)),
+            Some(report) => {
+                note_egress(&report, pool, source);
+                Ran::Ended(ended(report))
+            }
             None => match elsewhere.into_inner() {
                 Some(key) => Ran::Returned(regroup(key)),
                 // Behind the fence: the engine hears of it with its next event, and ends
@@ -195,6 +204,16 @@ impl Runner {
             },
         }
     }
+}
+
+/// Tells operators about a way out that did not work; the report tells the others.
+fn note_egress(report: &LegReport, pool: &Pool, source: Option<IpAddr>) {
+    let failed = report.faults.iter().find(|fault| fault.code == FaultCode::EgressPoolEmpty);
+    let Some(fault) = failed else { return };
+    let why =
+        fault.evidence.attempts.last().map_or("no member of the family", |a| a.outcome.as_str());
+    let name = &pool.name;
+    tracing::warn!(pool = %name, egress = ?source, why, "a leg could not leave through its pool");
 }
 
 fn ended(mut report: LegReport) -> LegEnd {

@@ -2,14 +2,18 @@
 //! over the broker.
 
 use std::io::{self, Write};
+use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use mailfleet_api::order::Pair;
-use mailfleet_mailsim::{Fault, Server, Step};
+use mailfleet_mailsim::{Fault, Manner, Proxy, Server, Step};
+use mailfleet_model::{Host, Secret};
+use mailfleet_probe::dial::{Exit, Socks5};
+use mailfleet_worker::{Pool, Pools};
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::order::Sent;
-use crate::world::{World, mail};
+use crate::world::{World, alone, mail, name};
 
 /// A log in memory.
 #[derive(Clone, Default)]
@@ -32,9 +36,21 @@ impl Write for Kept {
     }
 }
 
+/// A pool of one proxy with a login.
+fn behind(proxy: &Proxy, pool: &str, password: &str) -> Pool {
+    let (host, port) = (Host::Ip(proxy.address().ip()), proxy.address().port());
+    let socks5 = Socks5::new(host, port, Ipv4Addr::LOCALHOST.into());
+    let password = Secret::new(password.as_bytes().to_vec());
+    let socks5 = socks5.with_login("fleet".to_owned(), password).expect("it fits");
+    Pool { name: name(pool), exits: vec![Exit::Socks5(socks5.into())], per_address: None }
+}
+
 // One thread, so that the log of this test hears every task of it.
 #[tokio::test(flavor = "current_thread")]
 async fn a_password_never_comes_out() {
+    // With a single dispatcher, tracing-core asks the thread that first reaches a line
+    // whether anybody listens to it: one of another test, which has none.
+    let _second = tracing::Dispatch::new(tracing_subscriber::registry());
     let kept = Kept::default();
     let writer = kept.clone();
     let log = tracing_subscriber::fmt()
@@ -46,7 +62,13 @@ async fn a_password_never_comes_out() {
     let imap = mail(echoing(Server::imap()), &["user@example.test"]).await;
     let smtp = mail(echoing(Server::smtp()), &["user@example.test"]).await;
     let world = World::new(10).await;
-    let worker = world.worker().await;
+    let proxy = Manner::Login("fleet", "proxy-CANARY-1377");
+    let proxy = Proxy::start(proxy, Ipv4Addr::LOCALHOST.into()).await.expect("a free port");
+    let pools = Pools::new([behind(&proxy, "default", "proxy-CANARY-1377")]);
+    let queue = world.hub.worker(name("worker-1"));
+    let worker = world.start(alone("worker-1"), queue, pools).await;
+    let wrong = Pools::new([behind(&proxy, "wrong", "pw-CANARY-wrong")]).prove().await;
+    tracing::warn!(error = ?wrong, "a proxy refuses the password");
     let incoming = Sent { pair: Pair::Incoming, watched: true, ..Sent::to(&imap, 1) };
     let outgoing = Sent { pair: Pair::Outgoing, watched: true, ..Sent::out(&smtp, 1) };
     for sent in [&incoming, &outgoing] {
@@ -58,9 +80,12 @@ async fn a_password_never_comes_out() {
     worker.shutdown.cancel();
     worker.ended().await.expect("it drains");
     drop(log);
+    assert_eq!(proxy.asked().len(), 2);
     assert_eq!(imap.recorder().credentials() + smtp.recorder().credentials(), 2);
     let log = kept.text();
-    assert!(log.contains("worker started") && log.contains("a leg ended"), "the log was heard");
+    for heard in ["worker started", "a leg ended"] {
+        assert!(log.contains(heard), "{heard} is not in the log: {log}");
+    }
     let news = world.now(|seen| {
         let bytes = seen.news.iter().flat_map(mailfleet_api::queue::news_to_bytes);
         String::from_utf8_lossy(&bytes.collect::<Vec<u8>>()).into_owned()

@@ -13,6 +13,7 @@ use mailfleet_model::fleet::{
     Control, ControlLink, GatewayQueue, GroupId, GroupKey, GroupLimits, GroupSettings, LegMessage,
     ShardIndex, WorkerId, WorkerQueue, ZoneName, rendezvous,
 };
+use mailfleet_probe::dial::Exit;
 use mailfleet_probe::limits::Limits;
 use mailfleet_probe::resolve::Resolver;
 use mailfleet_probe::target::TargetPolicy;
@@ -210,7 +211,7 @@ pub(crate) fn no_pool() -> Pools {
 pub(crate) fn pools(pools: &[(&str, &[&str])]) -> Pools {
     let pool = |(pool, addresses): &(&str, &[&str])| Pool {
         name: name(pool),
-        addresses: addresses.iter().map(|ip| name(ip)).collect(),
+        exits: addresses.iter().map(|ip| Exit::Address(name(ip))).collect(),
         per_address: None,
     };
     Pools::new(pools.iter().map(pool))
