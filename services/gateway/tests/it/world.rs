@@ -151,7 +151,7 @@ impl Ground {
         let zone = self.config.zone.clone();
         let config = WorkerConfig { alone: true, ..WorkerConfig::new(id.clone(), zone) };
         let name = "default".parse().expect("a name");
-        let pools = Pools::new([Pool { name, addresses: Vec::new(), per_address: None }]);
+        let pools = Pools::new([Pool { name, exits: Vec::new(), per_address: None }]);
         let runner = Runner::new(Arc::new(probe()), Arc::clone(&self.keys), pools);
         let worker = Worker::new(config, self.hub.worker(id), runner);
         let shutdown = CancellationToken::new();
