@@ -46,12 +46,7 @@ impl Members {
     /// Nobody is known yet.
     #[must_use]
     pub fn new(zone: ZoneName) -> Self {
-        Self {
-            zone,
-            known: BTreeMap::new(),
-            handed_over: BTreeSet::new(),
-            lost: BTreeMap::new(),
-        }
+        Self { zone, known: BTreeMap::new(), handed_over: BTreeSet::new(), lost: BTreeMap::new() }
     }
 
     /// Notes an announcement; those of other zones are none of ours.

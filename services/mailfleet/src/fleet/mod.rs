@@ -112,11 +112,7 @@ async fn workers(at: &AtArgs) -> Result<String, Error> {
 
 async fn shards(at: &AtArgs) -> Result<String, Error> {
     let answer = Fleet::at(&at.gateway).await?.shards().await?;
-    Ok(if at.json {
-        format!("{}\n", json::to_json(&answer))
-    } else {
-        tables::shards(&answer)
-    })
+    Ok(if at.json { format!("{}\n", json::to_json(&answer)) } else { tables::shards(&answer) })
 }
 
 async fn groups(args: &GroupsArgs) -> Result<String, Error> {
