@@ -65,7 +65,12 @@ impl Backend for Sqlite {
         };
         // A caller that gives up makes the transaction's thread roll back.
         let done = timeout(self.deadline, async {
-            let connection = pool.get().await.map_err(from_pool)?;
+            // In a task of its own: the pool throws a connection away that a caller gives up
+            // on its way out, and with the only one goes a database in memory.
+            let pool = pool.clone();
+            let getting = tokio::spawn(async move { pool.get().await });
+            let got = getting.await.map_err(Trouble::unavailable)?;
+            let connection = got.map_err(from_pool)?;
             perform(&connection, work, decide, self.deadline).await
         });
         let done =

@@ -114,3 +114,20 @@ async fn erased_bytes_are_overwritten() {
     store.advance(job(1), forget).await.unwrap();
     assert!(!is_there());
 }
+
+#[tokio::test]
+async fn calls_that_are_given_up_lose_no_database_in_memory() {
+    let store = SqliteStore::open(":memory:", config()).await.unwrap();
+    submit(&store, &draft(1)).await;
+    for polls in 0..64 {
+        let mut call = Box::pin(store.now());
+        for _ in 0..polls % 8 {
+            if futures::poll!(&mut call).is_ready() {
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+        drop(call);
+    }
+    assert_eq!(read(&store, 1).await.job.id, job(1));
+}
