@@ -89,8 +89,8 @@ pub fn leg_kind(leg: &LegRecord) -> Option<Leg> {
     about(leg).map(|(kind, _)| kind)
 }
 
-/// What a leg is and where it goes: from its order, or from its report once the order is
-/// gone, which goes with its credential when the job ends.
+/// What a leg is and where it goes: from its order, or from its report where this build
+/// cannot read the order.
 fn about(leg: &LegRecord) -> Option<(Leg, Endpoint)> {
     if let Ok(order) = LegOrder::from_payload(&leg.payload) {
         return Some((order.leg(), order.endpoint));
