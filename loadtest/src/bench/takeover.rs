@@ -64,7 +64,7 @@ pub(crate) async fn run(gateways: &[String], processes: &[(String, u32)]) -> any
 }
 
 /// The owner, once the gateways know it: right after a change they may not.
-async fn settled(offer: &Offer, processes: &[(String, u32)]) -> anyhow::Result<(String, u32)> {
+async fn settled(offer: &Arc<Offer>, processes: &[(String, u32)]) -> anyhow::Result<(String, u32)> {
     let mut last = owner(offer, processes).await;
     for _ in 0..20 {
         if last.is_ok() {
