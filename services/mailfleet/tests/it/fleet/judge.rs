@@ -222,7 +222,9 @@ fn most_refusals(outcome: &Outcome, excuses: &Excuses) -> u32 {
     let logins: Vec<Login> = logins.flatten().collect();
     let ambiguous = logins.iter().filter(|login| **login == Login::RefusedAmbiguously).count();
     let definitive = u32::from(logins.contains(&Login::RefusedDefinitively));
-    let again = u32::from(excuses.crashed);
+    // A crash may repeat each leg that runs once, and the two legs of a mailbox may run at two
+    // workers that are lost at the same moment.
+    let again = if excuses.crashed { u32::try_from(logins.len()).expect("a few") } else { 0 };
     if outcome.cancelled.is_some() {
         // Nobody waited for what the mail servers answered: once each.
         return u32::try_from(logins.len()).expect("a few") + again;
