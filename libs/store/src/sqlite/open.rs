@@ -23,7 +23,10 @@ const OPERATION: &str = "open the database";
 
 /// Times that a migration is tried: another process that opens the same new file at the
 /// same moment makes one fail, and has then done the work.
-const TRIES: u32 = 5;
+const TRIES: u32 = 40;
+
+/// Pause between two of them: a migration takes a few milliseconds.
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// Prepared statements that a connection keeps: more than there are.
 const STATEMENTS: usize = 128;
@@ -116,16 +119,14 @@ fn now() -> i64 {
 
 async fn migrate(writer: &Pool) -> Result<(), Error> {
     let connection = writer.get().await.map_err(|error| from_pool(error).into_error(OPERATION))?;
-    let done = connection.interact(|sqlite| {
-        let mut tries = 1;
-        loop {
-            match migrate::of_sqlite().run(sqlite) {
-                Ok(_) => return Ok(()),
-                Err(_) if tries < TRIES => tries += 1,
-                Err(error) => return Err(error),
-            }
+    let mut tries = 1;
+    loop {
+        let done = connection.interact(|sqlite| migrate::of_sqlite().run(sqlite).map(|_| ()));
+        match done.await.map_err(|error| from_interact(&error).into_error(OPERATION))? {
+            Ok(()) => return Ok(()),
+            Err(_) if tries < TRIES => tries += 1,
+            Err(error) => return Err(Error::Migrate { source: Box::new(error) }),
         }
-    });
-    let done = done.await.map_err(|error| from_interact(&error).into_error(OPERATION))?;
-    done.map_err(|error| Error::Migrate { source: Box::new(error) })
+        tokio::time::sleep(PAUSE).await;
+    }
 }
