@@ -23,7 +23,7 @@ const OPERATION: &str = "open the database";
 
 /// Times that a migration is tried: another process that opens the same new file at the
 /// same moment makes one fail, and has then done the work.
-const TRIES: u32 = 40;
+const TRIES: u32 = 20;
 
 /// Pause between two of them: a migration takes a few milliseconds.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -118,8 +118,16 @@ fn now() -> i64 {
 }
 
 async fn migrate(writer: &Pool) -> Result<(), Error> {
-    let connection = writer.get().await.map_err(|error| from_pool(error).into_error(OPERATION))?;
     let mut tries = 1;
+    // Switching a new file to its log fails, too, while another process does it.
+    let connection = loop {
+        match writer.get().await {
+            Ok(connection) => break connection,
+            Err(_) if tries < TRIES => tries += 1,
+            Err(error) => return Err(from_pool(error).into_error(OPERATION).into()),
+        }
+        tokio::time::sleep(PAUSE).await;
+    };
     loop {
         let done = connection.interact(|sqlite| migrate::of_sqlite().run(sqlite).map(|_| ()));
         match done.await.map_err(|error| from_interact(&error).into_error(OPERATION))? {
