@@ -71,8 +71,8 @@ impl<B: Backend> Store for SqlStore<B> {
         self.backend.perform(ReleaseLegs { group, defaults }, decide).await
     }
 
-    async fn mark_published(&self, leg: LegId, dispatch: Dispatch) -> Result<(), StoreError> {
-        plain(self, MarkPublished { leg, dispatch }).await
+    async fn mark_published(&self, legs: &[(LegId, Dispatch)]) -> Result<(), StoreError> {
+        plain(self, MarkPublished { legs: legs.iter().copied().collect() }).await
     }
 
     async fn unpublished(&self, age: Duration, limit: u32) -> Result<Vec<LegRecord>, StoreError> {

@@ -24,6 +24,26 @@ impl Statement {
     }
 }
 
+/// Statements that write, to be run in their order; nobody waits for what one answers.
+#[derive(Default)]
+pub(crate) struct Writes<'a>(Vec<(Statement, Vec<Vec<Value<'a>>>)>);
+
+impl<'a> Writes<'a> {
+    /// Runs a statement once for each set of values, after what is there already.
+    pub(crate) fn each(&mut self, statement: Statement, sets: Vec<Vec<Value<'a>>>) {
+        self.0.push((statement, sets));
+    }
+
+    /// Runs a statement once, after what is there already.
+    pub(crate) fn once(&mut self, statement: Statement, values: Vec<Value<'a>>) {
+        self.each(statement, vec![values]);
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &(Statement, Vec<Vec<Value<'a>>>)> {
+        self.0.iter()
+    }
+}
+
 /// A transaction, or a connection for one statement.
 ///
 /// Statements that are awaited together (`try_join!`) go to the server together.
@@ -48,6 +68,14 @@ pub(crate) trait Tx: Sync {
         statement: Statement,
         values: &[Value<'_>],
     ) -> impl Future<Output = Result<u64, Trouble>> + Send;
+
+    /// Runs writes, all of which go to the server together.
+    fn write(&self, writes: &Writes<'_>) -> impl Future<Output = Result<(), Trouble>> + Send;
+
+    /// Runs writes as the last thing of a transaction: what ends it goes with them.
+    fn finish(&self, writes: &Writes<'_>) -> impl Future<Output = Result<(), Trouble>> + Send {
+        self.write(writes)
+    }
 
     /// The first row, if there is one.
     fn row(
@@ -78,6 +106,8 @@ pub(crate) enum Access {
     Touch,
     /// Several statements, at least one of which writes.
     Change,
+    /// The same, where it does no harm if a crash of the database's machine undoes it.
+    Note,
 }
 
 /// One method of the port. Owns what it works with: SQLite runs it on another thread.

@@ -165,7 +165,7 @@ async fn release(
         .await?;
     let cost = began.elapsed();
     let leg = released.first().context("a leg was released")?;
-    store.mark_published(leg.id, leg.dispatch).await?;
+    store.mark_published(&[(leg.id, leg.dispatch)]).await?;
     let id = leg.id;
     store.advance(id.job, |view| (end(view, id), ())).await?.context("the job is there")?;
     Ok(cost)

@@ -90,9 +90,6 @@ impl<S: Store, Q: GatewayQueue> Gateway<S, Q> {
         }
         self.troubles.publish.is_over();
         tracing::debug!(job.id = %message.leg.job, leg = message.leg.index, "leg published");
-        // Not marked, it is published again, to be asked for: harmless.
-        if let Err(error) = self.store.mark_published(message.leg, message.dispatch).await {
-            self.troubles.dispatch.begins(&error);
-        }
+        self.marks.add(message.leg, message.dispatch);
     }
 }

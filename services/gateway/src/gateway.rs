@@ -26,6 +26,7 @@ use crate::compose::Compose;
 use crate::config::Config;
 use crate::control::{self, Link};
 use crate::feed::{self, Feeds};
+use crate::marks::{self, Marks};
 use crate::members::Members;
 use crate::pace::Pace;
 use crate::states::Questions;
@@ -72,6 +73,7 @@ pub struct Gateway<S, Q: GatewayQueue> {
     pub(crate) rules: Rules,
     pub(crate) config: Config,
     pub(crate) wakes: Arc<Wakes>,
+    pub(crate) marks: Marks,
     pub(crate) feeds: Feeds,
     pub(crate) link: Link<Q::Link>,
     pub(crate) watchers: Arc<Watchers>,
@@ -94,6 +96,7 @@ pub struct Gateway<S, Q: GatewayQueue> {
 pub(crate) struct Troubles {
     pub(crate) dispatch: Trouble,
     pub(crate) publish: Trouble,
+    pub(crate) mark: Trouble,
     pub(crate) news: Trouble,
     pub(crate) collect: Trouble,
     pub(crate) sweep: Trouble,
@@ -131,6 +134,7 @@ impl<S: Store, Q: GatewayQueue> Gateway<S, Q> {
             };
         }
         start!("dispatch", dispatch::run);
+        start!("marks", marks::run);
         start!("feed", feed::run);
         start!("collect", collect::run);
         start!("sweep", sweep::run);
@@ -155,6 +159,7 @@ impl<S: Store, Q: GatewayQueue> Gateway<S, Q> {
             rules,
             config,
             wakes: Arc::default(),
+            marks: Marks::default(),
             feeds: Feeds::default(),
             link: Link::default(),
             watchers: Arc::default(),
@@ -165,6 +170,7 @@ impl<S: Store, Q: GatewayQueue> Gateway<S, Q> {
             troubles: Troubles {
                 dispatch: Trouble::with("releasing legs"),
                 publish: Trouble::with("publishing legs"),
+                mark: Trouble::with("marking legs as published"),
                 news: Trouble::with("consuming workers' news"),
                 collect: Trouble::with("collecting results"),
                 sweep: Trouble::with("sweeping"),

@@ -19,6 +19,7 @@ mod gateway;
 mod groups;
 mod health;
 mod item;
+mod marks;
 mod members;
 mod message;
 mod pace;

@@ -130,12 +130,12 @@ pub trait Store: Send + Sync + 'static {
         decide: impl Fn(&GroupView) -> Release + Send + Sync,
     ) -> impl Future<Output = Result<(Vec<LegRecord>, Release), StoreError>> + Send;
 
-    /// Notes that the broker has confirmed a release. Changes nothing unless the leg is
-    /// `RELEASED` with this dispatch: a result may have been quicker.
+    /// Notes that the broker has confirmed releases. Changes nothing of a leg that is not
+    /// `RELEASED` with this dispatch: a result may have been quicker. A crash of the
+    /// database's machine may undo it: such a leg is found by [`Store::unpublished`].
     fn mark_published(
         &self,
-        leg: LegId,
-        dispatch: Dispatch,
+        legs: &[(LegId, Dispatch)],
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Legs that have been `RELEASED` for longer than `age`, to be published again with

@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use crate::row::Row;
 use crate::trouble::Trouble;
+use crate::value::Value;
 
 /// How many rows share the counters of a batch or tenant.
 const SLOTS: u8 = 16;
@@ -28,8 +29,9 @@ pub(crate) fn item_slot(position: u64) -> u64 {
 }
 
 /// How a leg says which batch it belongs to.
-pub(crate) fn batch_or_nil(batch: Option<BatchId>) -> Uuid {
-    batch.map_or(Uuid::nil(), |batch| batch.0)
+pub(crate) fn batch_or_nil(batch: Option<&BatchId>) -> Value<'_> {
+    const NIL: &Uuid = &Uuid::nil();
+    Value::id(batch.map_or(NIL, |batch| &batch.0))
 }
 
 /// Reads `zone` and `name`.

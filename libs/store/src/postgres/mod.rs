@@ -60,7 +60,8 @@ impl Backend for Postgres {
         work: W,
         decide: impl Fn(&W::View) -> W::Answer + Send + Sync,
     ) -> Result<W::Output, StoreError> {
-        let done = perform(&self.pool, &work, decide, self.deadline).await;
+        // Boxed: it is by far the largest part of every future that waits for the store.
+        let done = Box::pin(perform(&self.pool, &work, decide, self.deadline)).await;
         done.map_err(|trouble| trouble.into_error(W::OPERATION))
     }
 }

@@ -1,10 +1,11 @@
 //! Runs a piece of work in one transaction, and again if that lost a conflict.
 
+use std::pin::pin;
 use std::time::Duration;
 
-use deadpool_postgres::{Object, Pool, Transaction};
+use deadpool_postgres::{ClientWrapper, Object, Pool};
+use futures::{join, poll};
 use tokio::time::timeout;
-use tokio_postgres::IsolationLevel;
 
 use crate::postgres::session::Session;
 use crate::postgres::trouble::{from_pool, from_postgres};
@@ -46,20 +47,54 @@ async fn once<W: Work>(
     decide: &impl Decide<W::View, W::Answer>,
 ) -> Result<W::Output, Trouble> {
     let mut lease = Lease(Some(pool.get().await.map_err(from_pool)?));
-    let Some(client) = lease.0.as_mut() else { return Err(Trouble::unavailable("no connection")) };
-    let done = match W::ACCESS {
-        Access::Look | Access::Touch => work.work(&Session(&*client), decide).await,
-        Access::Snapshot => {
-            let build = client.build_transaction();
-            let build = build.isolation_level(IsolationLevel::RepeatableRead).read_only(true);
-            within(build.start().await.map_err(elsewhere)?, work, decide).await
-        }
-        Access::Change => {
-            within(client.transaction().await.map_err(elsewhere)?, work, decide).await
-        }
+    let Some(client) = lease.0.as_deref() else {
+        return Err(Trouble::unavailable("no connection"));
+    };
+    let begin = match W::ACCESS {
+        Access::Look | Access::Touch => None,
+        Access::Snapshot => Some("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"),
+        Access::Change => Some("BEGIN"),
+        Access::Note => Some("BEGIN; SET LOCAL synchronous_commit = off"),
+    };
+    let done = match begin {
+        None => work.work(&Session::new(client, false), decide).await,
+        Some(begin) => within(client, begin, work, decide).await,
     };
     lease.give_back();
     done
+}
+
+/// Does the work between a beginning, which is sent with the work's first statements, and an
+/// end, which the work may have sent with its last ones.
+async fn within<W: Work>(
+    client: &ClientWrapper,
+    begin: &str,
+    work: &W,
+    decide: &impl Decide<W::View, W::Answer>,
+) -> Result<W::Output, Trouble> {
+    let session = Session::new(client, true);
+    let (begun, done) = join!(client.batch_execute(begin), work.work(&session, decide));
+    if let Err(error) = begun {
+        return Err(if session.has_ended() { from_postgres(error) } else { elsewhere(error) });
+    }
+    match done {
+        Ok(output) if session.has_ended() => Ok(output),
+        Ok(output) => {
+            let commit = client.batch_execute("COMMIT");
+            if W::ACCESS == Access::Snapshot {
+                // Nothing depends on it, and the next statement on this connection is sent after it.
+                let _sent = poll!(pin!(commit));
+            } else {
+                commit.await.map_err(from_postgres)?;
+            }
+            Ok(output)
+        }
+        Err(trouble) => {
+            // Where this fails too the connection is gone, and the transaction with it.
+            let _ = client.batch_execute("ROLLBACK").await;
+            Err(trouble)
+        }
+    }
 }
 
 /// A transaction could not even begin, so nothing has happened. Where the server has been
@@ -68,24 +103,6 @@ fn elsewhere(error: tokio_postgres::Error) -> Trouble {
     match from_postgres(error) {
         Trouble::Unavailable(source) => Trouble::Conflict(source),
         trouble => trouble,
-    }
-}
-
-async fn within<W: Work>(
-    transaction: Transaction<'_>,
-    work: &W,
-    decide: &impl Decide<W::View, W::Answer>,
-) -> Result<W::Output, Trouble> {
-    match work.work(&Session(&transaction), decide).await {
-        Ok(output) => {
-            transaction.commit().await.map_err(from_postgres)?;
-            Ok(output)
-        }
-        Err(trouble) => {
-            // Where this fails too the connection is gone, and the transaction with it.
-            let _ = transaction.rollback().await;
-            Err(trouble)
-        }
     }
 }
 

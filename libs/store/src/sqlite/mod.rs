@@ -61,7 +61,7 @@ impl Backend for Sqlite {
     ) -> Result<W::Output, StoreError> {
         let pool = match W::ACCESS {
             Access::Look | Access::Snapshot => &self.pools.readers,
-            Access::Touch | Access::Change => &self.pools.writer,
+            Access::Touch | Access::Change | Access::Note => &self.pools.writer,
         };
         // A caller that gives up makes the transaction's thread roll back.
         let done = timeout(self.deadline, async {

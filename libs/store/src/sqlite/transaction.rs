@@ -17,7 +17,7 @@ use crate::row::{Cell, Row};
 use crate::sqlite::remote::{Remote, Table, meet};
 use crate::sqlite::trouble::{from_interact, from_sqlite};
 use crate::trouble::Trouble;
-use crate::tx::{Access, Statement, Tx, Work};
+use crate::tx::{Access, Statement, Tx, Work, Writes};
 use crate::value::Value;
 
 /// Does the work on the connection's thread, and the decisions here.
@@ -78,7 +78,7 @@ fn begin<W: Work>(sqlite: &Connection) -> Result<(), Trouble> {
     let begin = match W::ACCESS {
         Access::Look | Access::Touch => return Ok(()),
         Access::Snapshot => "BEGIN DEFERRED",
-        Access::Change => "BEGIN IMMEDIATE",
+        Access::Change | Access::Note => "BEGIN IMMEDIATE",
     };
     sqlite.execute_batch(begin).map_err(from_sqlite)
 }
@@ -110,6 +110,13 @@ impl Tx for Transaction<'_> {
         values: &[Value<'_>],
     ) -> impl Future<Output = Result<u64, Trouble>> + Send {
         ready(self.touch(statement, values))
+    }
+
+    fn write(&self, writes: &Writes<'_>) -> impl Future<Output = Result<(), Trouble>> + Send {
+        let runs = writes.iter().flat_map(|(statement, sets)| {
+            sets.iter().map(|values| self.touch(*statement, values).map(|_| ()))
+        });
+        ready(runs.collect())
     }
 }
 

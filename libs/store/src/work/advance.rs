@@ -10,12 +10,12 @@ use std::collections::BTreeSet;
 use mailfleet_model::JobId;
 use mailfleet_model::fleet::{
     GroupId, ItemEnd, JobChange, JobRecord, JobState, JobView, LedgerEntry, LegId, LegRecord,
-    LegState, ShardIndex, Timestamp,
+    LegState, Timestamp,
 };
 
 use crate::columns::leg;
 use crate::trouble::Trouble;
-use crate::tx::{Access, Decide, Statement, Tx, Work};
+use crate::tx::{Access, Decide, Statement, Tx, Work, Writes};
 use crate::value::Value;
 use crate::work::counts::{Counted, Counts};
 use crate::work::{group, items, job};
@@ -44,16 +44,22 @@ impl Work for Advance {
         }
         let legs = changed_legs(&view, &change)?;
         let ended = check_job(&view, change.job.as_ref())?;
-        write_legs(tx, &legs).await?;
-        write_ledger(tx, &view, &change.ledger).await?;
-        write_job(tx, &view, change.job.as_ref()).await?;
-        if let Some(job) = ended {
-            end(tx, &view.job, job).await?;
-            if let Some(batch) = job.batch {
-                let legs: Vec<LegRecord> = after(&view, &legs);
-                items::end(tx, batch, job, &ItemEnd::of(&legs)).await?;
+        let (counts, item) = match ended {
+            None => (Counts::default(), None),
+            Some(job) => {
+                let end = ItemEnd::of(&after(&view, &legs));
+                (counts(&view.job, job), items::end(tx, job, &end).await?)
             }
+        };
+        let mut writes = Writes::default();
+        write_legs(&mut writes, &legs);
+        write_ledger(&mut writes, &view, &change.ledger);
+        write_job(&mut writes, &view, change.job.as_ref());
+        counts.write(&mut writes);
+        if let Some(item) = &item {
+            item.write(&mut writes);
         }
+        tx.finish(&writes).await?;
         Ok(Some(wake(&legs)))
     }
 }
@@ -105,7 +111,7 @@ fn check_job<'a>(
     Ok(new.state.is_final().then_some(new))
 }
 
-async fn write_legs(tx: &impl Tx, legs: &[Step<'_>]) -> Result<(), Trouble> {
+fn write_legs<'a>(writes: &mut Writes<'a>, legs: &[Step<'a>]) {
     const LEG: Statement = Statement::of(
         "UPDATE legs SET class = $3, kind = $4, gate = $5, gate_leg = $6, zone = $7, name = $8, \
            shard = $9, pool = $10, mailbox = $11, login = $12, cap = $13, state = $14, \
@@ -115,26 +121,20 @@ async fn write_legs(tx: &impl Tx, legs: &[Step<'_>]) -> Result<(), Trouble> {
            end_report = $29, payload = coalesce($30, payload) \
          WHERE job = $1 AND idx = $2",
     );
-    let mut moved: Vec<(&GroupId, ShardIndex)> = Vec::new();
+    let moved = legs.iter().filter(|(old, new)| old.group != new.group);
+    group::know_all(writes, moved.map(|(_, new)| (&new.group, new.shard)));
     let mut rows = Vec::new();
     for (old, new) in legs {
-        if old.group != new.group {
-            moved.push((&new.group, new.shard));
-        }
         // Unchanged bytes, which may be many, are not written again.
         let payload = (old.payload != new.payload).then_some(&new.payload);
         let mut values = leg::values(new);
         values.push(Value::maybe(payload, |payload| Value::Bytes(&payload.0)));
         rows.push(values);
     }
-    moved.sort();
-    for (group, shard) in moved {
-        group::know(tx, group, shard).await?;
-    }
-    tx.each(LEG, &rows).await.map(|_| ())
+    writes.each(LEG, rows);
 }
 
-async fn write_ledger(tx: &impl Tx, view: &JobView, ledger: &[LedgerEntry]) -> Result<(), Trouble> {
+fn write_ledger<'a>(writes: &mut Writes<'a>, view: &JobView, ledger: &'a [LedgerEntry]) {
     const ENTRY: Statement = Statement::of(
         "INSERT INTO ledger (job, idx, tenant, login, zone, name, at) \
          VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (job, idx) DO NOTHING",
@@ -152,11 +152,11 @@ async fn write_ledger(tx: &impl Tx, view: &JobView, ledger: &[LedgerEntry]) -> R
             Value::time(view.now),
         ]);
     }
-    tx.each(ENTRY, &rows).await.map(|_| ())
+    writes.each(ENTRY, rows);
 }
 
 /// Writes the job's row, or only that something of it has changed.
-async fn write_job(tx: &impl Tx, view: &JobView, new: Option<&JobRecord>) -> Result<(), Trouble> {
+fn write_job<'a>(writes: &mut Writes<'a>, view: &'a JobView, new: Option<&'a JobRecord>) {
     const TOUCH: Statement = Statement::of("UPDATE jobs SET revision = revision + 1 WHERE id = $1");
     const JOB: Statement = Statement::of(
         "UPDATE jobs SET revision = revision + 1, class = $2, state = $3, deadline = $4, \
@@ -165,12 +165,12 @@ async fn write_job(tx: &impl Tx, view: &JobView, new: Option<&JobRecord>) -> Res
          WHERE id = $1",
     );
     let Some(new) = new else {
-        return tx.run(TOUCH, &[Value::id(&view.job.id.0)]).await.map(|_| ());
+        return writes.once(TOUCH, vec![Value::id(&view.job.id.0)]);
     };
     let finished: Option<Timestamp> =
         new.state.is_final().then(|| new.finished.unwrap_or(view.now));
     let payload = (view.job.payload != new.payload).then_some(&new.payload);
-    let values = [
+    let values = vec![
         Value::id(&new.id.0),
         Value::Text(new.class.into()),
         Value::Text(new.state.into()),
@@ -181,11 +181,11 @@ async fn write_job(tx: &impl Tx, view: &JobView, new: Option<&JobRecord>) -> Res
         Value::maybe(new.report.as_ref(), |report| Value::Bytes(&report.0)),
         Value::maybe(payload, |payload| Value::Bytes(&payload.0)),
     ];
-    tx.run(JOB, &values).await.map(|_| ())
+    writes.once(JOB, values);
 }
 
 /// What the end of a job brings with it: it is counted elsewhere.
-async fn end(tx: &impl Tx, old: &JobRecord, new: &JobRecord) -> Result<(), Trouble> {
+fn counts(old: &JobRecord, new: &JobRecord) -> Counts {
     let counted = |job: &JobRecord, state: JobState| Counted {
         job: job.id,
         tenant: job.tenant.clone(),
@@ -197,7 +197,7 @@ async fn end(tx: &impl Tx, old: &JobRecord, new: &JobRecord) -> Result<(), Troub
     let mut counts = Counts::default();
     counts.remove(&counted(old, JobState::Open));
     counts.add(&counted(new, new.state));
-    counts.write(tx).await
+    counts
 }
 
 /// All legs as they are after the change.

@@ -8,7 +8,7 @@ use mailfleet_model::{JobId, Verdict};
 
 use crate::columns::slot;
 use crate::trouble::Trouble;
-use crate::tx::{Statement, Tx};
+use crate::tx::{Statement, Tx, Writes};
 use crate::value::Value;
 
 /// Everything that the counters of one job depend on.
@@ -62,7 +62,7 @@ impl Counts {
     }
 
     /// Writes what has changed.
-    pub(crate) async fn write(&self, tx: &impl Tx) -> Result<(), Trouble> {
+    pub(crate) fn write<'a>(&'a self, writes: &mut Writes<'a>) {
         let tenants = self.tenants.iter().filter(|(_, by)| by.iter().any(|n| *n != 0));
         let tenants: Vec<_> = tenants
             .map(|((tenant, slot), [interactive, bulk])| {
@@ -70,7 +70,7 @@ impl Counts {
                 [&key[..], &[Value::Int(*interactive), Value::Int(*bulk)]].concat()
             })
             .collect();
-        tx.each(TENANT, &tenants).await?;
+        writes.each(TENANT, tenants);
         let batches = self.batches.iter().filter(|(_, by)| by.iter().any(|n| *n != 0));
         let batches: Vec<_> = batches
             .map(|((batch, slot), by)| {
@@ -78,8 +78,7 @@ impl Counts {
                 [&key[..], &by.map(Value::Int)].concat()
             })
             .collect();
-        tx.each(BATCH, &batches).await?;
-        Ok(())
+        writes.each(BATCH, batches);
     }
 }
 

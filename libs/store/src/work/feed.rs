@@ -13,12 +13,12 @@ use crate::columns::batch::{batch_columns, read};
 use crate::columns::group_id;
 use crate::columns::leg::read_draft;
 use crate::trouble::Trouble;
-use crate::tx::{Access, Decide, Statement, Tx, Work};
+use crate::tx::{Access, Decide, Statement, Tx, Work, Writes};
 use crate::value::Value;
 use crate::work::batch::READY_GROUPS;
 use crate::work::feed_view::{self, Around};
 use crate::work::items::wipe;
-use crate::work::submit::store_all;
+use crate::work::submit::NewJobs;
 use crate::work::tally::{self, Tally};
 
 /// Held items that are cancelled in one transaction.
@@ -59,28 +59,33 @@ impl Work for FeedBatch {
         let BatchView { mut batch, .. } = view;
         let was = batch.state;
         let mut wake = turn(tx, &mut batch, &change, now).await?;
-        let (mut tally, mut moved) = (Tally::default(), 0);
+        let (mut tally, mut cancelled, mut jobs) = (Tally::default(), Vec::new(), Vec::new());
         if change.cancel_held {
-            moved += cancel_held(tx, &batch, &mut tally).await?;
+            cancelled = held(tx, &batch, &mut tally).await?;
         }
         if !change.begin.is_empty() {
-            let jobs = begin(tx, &batch, &change.begin, &mut tally, traceparent.as_ref()).await?;
-            moved += u64::try_from(jobs.len()).unwrap_or(u64::MAX);
-            wake.extend(store_all(tx, &jobs, now).await?);
+            jobs = begin(tx, &batch, &change.begin, &mut tally, traceparent.as_ref()).await?;
         }
-        tally.write(tx).await?;
-        if let Some(next) = next {
-            note(tx, &batch, &next).await?;
+        let moved = u64::try_from(cancelled.len() + jobs.len()).unwrap_or(u64::MAX);
+        let jobs = NewJobs::of(&jobs);
+        let mut writes = Writes::default();
+        cancel(&mut writes, &self.batch, &cancelled);
+        jobs.write(&mut writes, now);
+        tally.write(&mut writes);
+        if let Some(next) = &next {
+            note(&mut writes, &self.batch, next);
         }
+        tx.write(&writes).await?;
+        wake.extend(jobs.wake());
         batch.counts = tally::read(tx, self.batch).await?.0;
         Ok(Some(Fed { was, batch, wake, moved, more }))
     }
 }
 
 /// Where feeding goes on the next time.
-async fn note(tx: &impl Tx, batch: &BatchRecord, next: &str) -> Result<(), Trouble> {
+fn note<'a>(writes: &mut Writes<'a>, batch: &'a BatchId, next: &'a str) {
     const NOTE: Statement = Statement::of("UPDATE batches SET fed = $2 WHERE id = $1");
-    tx.run(NOTE, &[Value::id(&batch.id.0), Value::Text(next)]).await.map(|_| ())
+    writes.once(NOTE, vec![Value::id(&batch.0), Value::Text(next)]);
 }
 
 /// Writes the batch's own changes; the groups that are to be dispatched after a pause.
@@ -153,15 +158,11 @@ fn apply(
     batch.state = state;
 }
 
-/// Cancels held items; how many.
-async fn cancel_held(tx: &impl Tx, batch: &BatchRecord, tally: &mut Tally) -> Result<u64, Trouble> {
+/// Held items that are to be cancelled.
+async fn held(tx: &impl Tx, batch: &BatchRecord, tally: &mut Tally) -> Result<Vec<u64>, Trouble> {
     const HELD: Statement = Statement::of(
         "SELECT position FROM batch_items WHERE batch = $1 AND state = 'HELD' \
          ORDER BY domain, position LIMIT $2",
-    );
-    const CANCEL: Statement = Statement::of(
-        "UPDATE batch_items SET state = 'CANCELLED', finished = mailfleet_now() \
-         WHERE batch = $1 AND position = $2",
     );
     let id = Value::id(&batch.id.0);
     let mut items: Vec<u64> = Vec::new();
@@ -171,10 +172,18 @@ async fn cancel_held(tx: &impl Tx, batch: &BatchRecord, tally: &mut Tally) -> Re
         tally.add(batch.id, position, (ItemState::Cancelled, None, None));
         items.push(position);
     }
-    let rows: Vec<_> = items.iter().map(|item| vec![id, Value::number(*item)]).collect();
-    tx.each(CANCEL, &rows).await?;
-    wipe(tx, batch.id, &items).await?;
-    Ok(u64::try_from(items.len()).unwrap_or(u64::MAX))
+    Ok(items)
+}
+
+/// Cancels held items.
+fn cancel<'a>(writes: &mut Writes<'a>, batch: &'a BatchId, items: &[u64]) {
+    const CANCEL: Statement = Statement::of(
+        "UPDATE batch_items SET state = 'CANCELLED', finished = mailfleet_now() \
+         WHERE batch = $1 AND position = $2",
+    );
+    let rows = items.iter().map(|item| vec![Value::id(&batch.0), Value::number(*item)]);
+    writes.each(CANCEL, rows.collect());
+    wipe(writes, batch, items);
 }
 
 /// Makes jobs of held items. One that is not held any more is left out.

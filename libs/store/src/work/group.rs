@@ -7,30 +7,25 @@ use mailfleet_model::fleet::{GroupId, GroupLimits, GroupSettings, ShardIndex, Zo
 use crate::columns::{group as columns, group_id};
 use crate::config::Defaults;
 use crate::trouble::Trouble;
-use crate::tx::{Access, Decide, Statement, Tx, Work};
+use crate::tx::{Access, Decide, Statement, Tx, Work, Writes};
 use crate::value::Value;
 
-/// Makes the row of a group that was never met before.
-pub(crate) async fn know(tx: &impl Tx, group: &GroupId, shard: ShardIndex) -> Result<(), Trouble> {
+/// Makes the rows of groups that were never met before. In one order, so that two
+/// transactions that bring the same ones do not block each other.
+pub(crate) fn know_all<'a>(
+    writes: &mut Writes<'a>,
+    groups: impl Iterator<Item = (&'a GroupId, ShardIndex)>,
+) {
     const KNOW: Statement = Statement::of(
         "INSERT INTO limit_groups (zone, name, shard) VALUES ($1, $2, $3) \
          ON CONFLICT (zone, name) DO NOTHING",
     );
-    let [zone, name] = key(group);
-    tx.run(KNOW, &[zone, name, Value::number(shard.0)]).await.map(|_| ())
-}
-
-/// Makes the rows of groups that were never met before. In one order, so that two
-/// transactions that bring the same ones do not block each other.
-pub(crate) async fn know_all<'a>(
-    tx: &impl Tx,
-    groups: impl Iterator<Item = (&'a GroupId, ShardIndex)>,
-) -> Result<(), Trouble> {
     let groups: BTreeMap<&GroupId, ShardIndex> = groups.collect();
-    for (group, shard) in groups {
-        know(tx, group, shard).await?;
-    }
-    Ok(())
+    let rows = groups.into_iter().map(|(group, shard)| {
+        let [zone, name] = key(group);
+        vec![zone, name, Value::number(shard.0)]
+    });
+    writes.each(KNOW, rows.collect());
 }
 
 /// The values of `zone` and `name`.

@@ -10,22 +10,39 @@ use mailfleet_model::{FaultCode, Verdict};
 use crate::columns::batch::{item_columns, read_item};
 use crate::columns::end::login;
 use crate::trouble::Trouble;
-use crate::tx::{Access, Decide, Statement, Tx, Work};
+use crate::tx::{Access, Decide, Statement, Tx, Work, Writes};
 use crate::value::Value;
 use crate::work::tally::Tally;
+
+/// An item that has ended, and what is still to be written about it.
+pub(crate) struct Ended {
+    batch: BatchId,
+    position: u64,
+    keeps_credentials: bool,
+    tally: Tally,
+}
+
+impl Ended {
+    pub(crate) fn write<'a>(&'a self, writes: &mut Writes<'a>) {
+        if !self.keeps_credentials {
+            wipe(writes, &self.batch, &[self.position]);
+        }
+        self.tally.write(writes);
+    }
+}
 
 /// Ends the item of a job that has ended. A job that was made without an item has none.
 pub(crate) async fn end(
     tx: &impl Tx,
-    batch: BatchId,
     job: &JobRecord,
     end: &ItemEnd,
-) -> Result<(), Trouble> {
+) -> Result<Option<Ended>, Trouble> {
     const END: Statement = Statement::of(
         "UPDATE batch_items SET state = $2, verdict = $3, code = $4, limit_group = $5, \
            answer = $6, finished = mailfleet_now() \
          WHERE job = $1 AND state = 'OPEN' RETURNING position",
     );
+    let Some(batch) = job.batch else { return Ok(None) };
     let cancelled = job.state == JobState::Cancelled;
     let state = if cancelled { ItemState::Cancelled } else { ItemState::Done };
     let verdict = job.verdict.filter(|_| !cancelled);
@@ -40,15 +57,13 @@ pub(crate) async fn end(
         Value::maybe(group, |group| Value::Text(group.key.as_str())),
         Value::maybe(answer, |answer| Value::Text(login(answer))),
     ];
-    let Some(mut row) = tx.row(END, &values).await? else { return Ok(()) };
+    let Some(mut row) = tx.row(END, &values).await? else { return Ok(None) };
     let position: u64 = row.number("position")?;
-    if !may_begin_anew(state, verdict, answer) {
-        wipe(tx, batch, &[position]).await?;
-    }
+    let keeps_credentials = may_begin_anew(state, verdict, answer);
     let mut tally = Tally::default();
     tally.remove(batch, position, (ItemState::Open, None, None));
     tally.add(batch, position, (state, verdict, code));
-    tally.write(tx).await
+    Ok(Some(Ended { batch, position, keeps_credentials, tally }))
 }
 
 /// Whether an item that ended so may be validated anew with the same secret.
@@ -63,14 +78,14 @@ fn may_begin_anew(
 }
 
 /// Wipes the credentials of items that never begin again.
-pub(crate) async fn wipe(tx: &impl Tx, batch: BatchId, items: &[u64]) -> Result<(), Trouble> {
+pub(crate) fn wipe<'a>(writes: &mut Writes<'a>, batch: &'a BatchId, items: &[u64]) {
     const WIPE: Statement =
         Statement::of("UPDATE batch_legs SET payload = $3 WHERE batch = $1 AND position = $2");
     let rows: Vec<_> = items
         .iter()
         .map(|item| vec![Value::id(&batch.0), Value::number(*item), Value::Bytes(&[])])
         .collect();
-    tx.each(WIPE, &rows).await.map(|_| ())
+    writes.each(WIPE, rows);
 }
 
 /// The conditions of a filter: `$2` to `$5`, each empty for "any".

@@ -37,9 +37,9 @@ pub(crate) async fn lock(tx: &impl Tx, job: JobId) -> Result<Option<JobView>, Tr
         ", revision FROM legs l WHERE job = $1 ORDER BY idx FOR UPDATE OF l"
     ));
     let id = [Value::id(&job.0)];
-    let Some(row) = tx.row(JOB, &id).await? else { return Ok(None) };
-    let (legs, now) = futures::try_join!(tx.rows(LOCKED_LEGS, &id), tx.now())?;
-    view(row, legs, now).map(Some)
+    let (job, legs, now) =
+        futures::try_join!(tx.row(JOB, &id), tx.rows(LOCKED_LEGS, &id), tx.now())?;
+    job.map(|job| view(job, legs, now)).transpose()
 }
 
 pub(crate) struct Job {

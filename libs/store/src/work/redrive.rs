@@ -3,7 +3,7 @@
 use mailfleet_model::fleet::{BatchId, BatchState, ItemFilter, ItemState, Timestamp};
 
 use crate::trouble::Trouble;
-use crate::tx::{Access, Decide, Statement, Tx, Work};
+use crate::tx::{Access, Decide, Statement, Tx, Work, Writes};
 use crate::value::Value;
 use crate::work::items::{filter_values, filtered};
 use crate::work::tally::Tally;
@@ -64,9 +64,12 @@ impl Work for Redrive {
         if rows.is_empty() {
             return Ok(Some(0));
         }
-        tx.each(HOLD, &rows).await?;
-        tx.run(AGAIN, &[id]).await?;
-        tally.write(tx).await?;
-        Ok(Some(u64::try_from(rows.len()).unwrap_or(u64::MAX)))
+        let redriven = u64::try_from(rows.len()).unwrap_or(u64::MAX);
+        let mut writes = Writes::default();
+        writes.each(HOLD, rows);
+        writes.once(AGAIN, vec![id]);
+        tally.write(&mut writes);
+        tx.finish(&writes).await?;
+        Ok(Some(redriven))
     }
 }

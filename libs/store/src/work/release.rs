@@ -2,15 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use futures::try_join;
 use mailfleet_model::fleet::{
-    GroupId, GroupSettings, GroupView, JobClass, LegId, LegRecord, OutCount, Release, ShardIndex,
-    TenantId, Timestamp,
+    GroupId, GroupSettings, GroupView, JobClass, LegId, LegRecord, Release, TenantId, Timestamp,
 };
 
 use crate::columns::{group as columns, leg};
 use crate::config::Defaults;
 use crate::trouble::Trouble;
-use crate::tx::{Access, Decide, Statement, Tx, Work};
+use crate::tx::{Access, Decide, Statement, Tx, Work, Writes};
 use crate::value::Value;
 use crate::work::group::{key, unset};
 use crate::work::view;
@@ -32,49 +32,55 @@ impl Work for ReleaseLegs {
         tx: &impl Tx,
         decide: &impl Decide<GroupView, Release>,
     ) -> Result<Self::Output, Trouble> {
-        let Some(locked) = lock(tx, &self.group, &self.defaults).await? else {
-            // No leg ever named this group.
-            let (_, release) = decide.decide(nothing(unset(&self.group, &self.defaults)))?;
-            return Ok((Vec::new(), release));
-        };
-        let view = view::read(tx, locked.settings, locked.shard).await?;
+        let (is_locked, known, mut seen) = try_join!(
+            lock(tx, &self.group),
+            known(tx, &self.group, &self.defaults),
+            view::see(tx, &self.group),
+        )?;
+        if !is_locked {
+            // What begins to wait just now wakes the group anew.
+            seen.stretches.clear();
+        }
+        let Known { settings, serial } = known;
+        let view = view::read(tx, settings, seen).await?;
         let (view, release) = decide.decide(view)?;
         let legs = write(tx, &self.group, &release.legs, view.now).await?;
-        note(tx, &self.group, &legs, locked.serial, view.now).await?;
+        if is_locked {
+            note(tx, &self.group, &legs, serial, view.now).await?;
+        }
         Ok((legs, release))
     }
 }
 
-struct Locked {
+/// Locks the group against other dispatchers, not against submissions that refer to it; and only
+/// where a leg waits, since a lock is written down, and costs a wait for the disk. Whether it
+/// was locked.
+async fn lock(tx: &impl Tx, group: &GroupId) -> Result<bool, Trouble> {
+    const LOCK: Statement = Statement::of(
+        "SELECT shard FROM limit_groups WHERE zone = $1 AND name = $2 AND EXISTS ( \
+           SELECT 1 FROM legs l WHERE l.state = 'READY' AND l.zone = $1 AND l.name = $2) \
+         FOR NO KEY UPDATE",
+    );
+    Ok(tx.row(LOCK, &key(group)).await?.is_some())
+}
+
+struct Known {
     settings: GroupSettings,
-    shard: ShardIndex,
     serial: u64,
 }
 
-/// Locks the row against other dispatchers, not against submissions that refer to it.
-async fn lock(
-    tx: &impl Tx,
-    group: &GroupId,
-    defaults: &Defaults,
-) -> Result<Option<Locked>, Trouble> {
-    const LOCK: Statement = Statement::of(
-        "SELECT shard, serial, version, paused, concurrency, per_source, rate_logins, rate_per \
-         FROM limit_groups WHERE zone = $1 AND name = $2 FOR NO KEY UPDATE",
+/// What is known of the group; the defaults if no leg ever named it.
+async fn known(tx: &impl Tx, group: &GroupId, defaults: &Defaults) -> Result<Known, Trouble> {
+    const KNOWN: Statement = Statement::of(
+        "SELECT serial, version, paused, concurrency, per_source, rate_logins, rate_per \
+         FROM limit_groups WHERE zone = $1 AND name = $2",
     );
-    let Some(mut row) = tx.row(LOCK, &key(group)).await? else { return Ok(None) };
-    let (shard, serial) = (ShardIndex(row.number("shard")?), row.number("serial")?);
+    let Some(mut row) = tx.row(KNOWN, &key(group)).await? else {
+        return Ok(Known { settings: unset(group, defaults), serial: 0 });
+    };
+    let serial = row.number("serial")?;
     let settings = columns::read(&mut row, group.clone(), defaults)?;
-    Ok(Some(Locked { settings, shard, serial }))
-}
-
-fn nothing(settings: GroupSettings) -> GroupView {
-    GroupView {
-        now: Timestamp::default(),
-        settings,
-        out: OutCount::default(),
-        shard_out: OutCount::default(),
-        lanes: Vec::new(),
-    }
+    Ok(Known { settings, serial })
 }
 
 /// Marks the chosen legs that are still waiting; returns them in the order chosen.
@@ -138,6 +144,8 @@ async fn note(
             [&[zone, name][..], &lane, &[Value::number(*served)]].concat()
         })
         .collect();
-    tx.each(SERVED, &turns).await?;
-    tx.run(DISPATCHED, &[zone, name, Value::number(serial), Value::time(now)]).await.map(|_| ())
+    let mut writes = Writes::default();
+    writes.each(SERVED, turns);
+    writes.once(DISPATCHED, vec![zone, name, Value::number(serial), Value::time(now)]);
+    tx.finish(&writes).await
 }

@@ -9,7 +9,7 @@ use mailfleet_model::fleet::{BatchId, Erased, TenantId};
 use crate::columns::leg;
 use crate::row::Row;
 use crate::trouble::Trouble;
-use crate::tx::{Access, Decide, Statement, Tx, Work};
+use crate::tx::{Access, Decide, Statement, Tx, Work, Writes};
 use crate::value::Value;
 use crate::work::counts::{Counted, Counts};
 
@@ -125,9 +125,12 @@ async fn delete_jobs(tx: &impl Tx, found: Vec<Row>) -> Result<u64, Trouble> {
         jobs.insert(job.job, job);
     }
     let keys: Vec<_> = jobs.keys().map(|job| vec![Value::id(&job.0)]).collect();
-    tx.each(DELETE, &keys).await?;
-    counts.write(tx).await?;
-    Ok(u64::try_from(keys.len()).unwrap_or(u64::MAX))
+    let deleted = u64::try_from(keys.len()).unwrap_or(u64::MAX);
+    let mut writes = Writes::default();
+    writes.each(DELETE, keys);
+    counts.write(&mut writes);
+    tx.write(&writes).await?;
+    Ok(deleted)
 }
 
 async fn delete_refusals(tx: &impl Tx, found: Vec<Row>) -> Result<(), Trouble> {

@@ -8,12 +8,11 @@ use mailfleet_model::fleet::{
     Admission, Gate, GroupId, JobDraft, JobState, LegDraft, LegState, LoginBudget, RequestTag,
     SubmitView, Submitted, Timestamp,
 };
-use uuid::Uuid;
 
 use crate::columns::batch_or_nil;
 use crate::columns::leg::{draft_values, read_budget};
 use crate::trouble::Trouble;
-use crate::tx::{Access, Decide, Statement, Tx, Work};
+use crate::tx::{Access, Decide, Statement, Tx, Work, Writes};
 use crate::value::Value;
 use crate::work::counts::{self, Counted, Counts};
 
@@ -41,7 +40,14 @@ impl Work for Submit {
         }
         let (view, admission) = decide.decide(view(tx, &self.draft).await?)?;
         let wake = match &admission {
-            Admission::Accept => store(tx, &self.draft, view.now).await?,
+            Admission::Accept => {
+                check_batch(tx, &self.draft).await?;
+                let jobs = NewJobs::of(std::slice::from_ref(&self.draft));
+                let mut writes = Writes::default();
+                jobs.write(&mut writes, view.now);
+                tx.finish(&writes).await?;
+                jobs.wake()
+            }
             Admission::Repeated(_) | Admission::Join(_) | Admission::Refuse(_) => Vec::new(),
         };
         Ok(Submitted { admission, wake })
@@ -95,37 +101,46 @@ async fn budgets(tx: &impl Tx, legs: &[LegDraft]) -> Result<Vec<LoginBudget>, Tr
     Ok(budgets)
 }
 
-/// Writes the job and its legs; the groups that have a leg to release.
-async fn store(tx: &impl Tx, draft: &JobDraft, now: Timestamp) -> Result<Vec<GroupId>, Trouble> {
-    check_batch(tx, draft).await?;
-    store_all(tx, std::slice::from_ref(draft), now).await
+/// Jobs to be stored, and what they add to counters.
+pub(crate) struct NewJobs<'a> {
+    drafts: &'a [JobDraft],
+    counts: Counts,
 }
 
-/// Writes jobs and their legs; the groups that have a leg to release.
-pub(crate) async fn store_all(
-    tx: &impl Tx,
-    drafts: &[JobDraft],
-    now: Timestamp,
-) -> Result<Vec<GroupId>, Trouble> {
-    let legs = || drafts.iter().flat_map(|draft| &draft.legs);
-    super::group::know_all(tx, legs().map(|leg| (&leg.group, leg.shard))).await?;
-    insert_jobs(tx, drafts, now).await?;
-    insert_legs(tx, drafts, now).await?;
-    let mut counts = Counts::default();
-    for draft in drafts {
-        counts.add(&Counted {
-            job: draft.id,
-            tenant: draft.tenant.clone(),
-            class: draft.class,
-            batch: draft.batch,
-            state: JobState::Open,
-            verdict: None,
-        });
+impl<'a> NewJobs<'a> {
+    pub(crate) fn of(drafts: &'a [JobDraft]) -> Self {
+        let mut counts = Counts::default();
+        for draft in drafts {
+            counts.add(&Counted {
+                job: draft.id,
+                tenant: draft.tenant.clone(),
+                class: draft.class,
+                batch: draft.batch,
+                state: JobState::Open,
+                verdict: None,
+            });
+        }
+        Self { drafts, counts }
     }
-    counts.write(tx).await?;
-    let ready: BTreeSet<GroupId> =
-        legs().filter(|leg| leg.gate == Gate::Open).map(|leg| leg.group.clone()).collect();
-    Ok(ready.into_iter().collect())
+
+    /// Writes them and their legs.
+    pub(crate) fn write(&'a self, writes: &mut Writes<'a>, now: Timestamp) {
+        super::group::know_all(writes, self.legs().map(|leg| (&leg.group, leg.shard)));
+        insert_jobs(writes, self.drafts, now);
+        insert_legs(writes, self.drafts, now);
+        self.counts.write(writes);
+    }
+
+    /// The groups that have a leg to release.
+    pub(crate) fn wake(&self) -> Vec<GroupId> {
+        let ready = self.legs().filter(|leg| leg.gate == Gate::Open);
+        let ready: BTreeSet<GroupId> = ready.map(|leg| leg.group.clone()).collect();
+        ready.into_iter().collect()
+    }
+
+    fn legs(&self) -> impl Iterator<Item = &'a LegDraft> {
+        self.drafts.iter().flat_map(|draft| &draft.legs)
+    }
 }
 
 async fn check_batch(tx: &impl Tx, draft: &JobDraft) -> Result<(), Trouble> {
@@ -137,7 +152,7 @@ async fn check_batch(tx: &impl Tx, draft: &JobDraft) -> Result<(), Trouble> {
     found.map(|_| ()).ok_or_else(|| Trouble::corrupt("the tenant has no batch of this id"))
 }
 
-async fn insert_jobs(tx: &impl Tx, drafts: &[JobDraft], now: Timestamp) -> Result<(), Trouble> {
+fn insert_jobs<'a>(writes: &mut Writes<'a>, drafts: &'a [JobDraft], now: Timestamp) {
     const JOB: Statement = Statement::of(
         "INSERT INTO jobs (id, tenant, class, batch, state, created, deadline, traceparent, \
            request_id, request_body, settings, payload) \
@@ -159,19 +174,18 @@ async fn insert_jobs(tx: &impl Tx, drafts: &[JobDraft], now: Timestamp) -> Resul
             Value::Bytes(&draft.payload.0),
         ]);
     }
-    tx.each(JOB, &rows).await.map(|_| ())
+    writes.each(JOB, rows);
 }
 
-async fn insert_legs(tx: &impl Tx, drafts: &[JobDraft], now: Timestamp) -> Result<(), Trouble> {
+fn insert_legs<'a>(writes: &mut Writes<'a>, drafts: &'a [JobDraft], now: Timestamp) {
     const LEG: Statement = Statement::of(
         "INSERT INTO legs (job, idx, tenant, class, batch, live_to, traceparent, since, state, \
            kind, gate, gate_leg, zone, name, shard, pool, mailbox, login, cap, payload) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, \
            $19, $20)",
     );
-    let batches: Vec<Uuid> = drafts.iter().map(|draft| batch_or_nil(draft.batch)).collect();
     let mut rows = Vec::new();
-    for (draft, batch) in drafts.iter().zip(&batches) {
+    for draft in drafts {
         for (index, leg) in (0_u64..).zip(&draft.legs) {
             let state = if leg.gate == Gate::Open { LegState::Ready } else { LegState::Blocked };
             let mut row = vec![
@@ -179,7 +193,7 @@ async fn insert_legs(tx: &impl Tx, drafts: &[JobDraft], now: Timestamp) -> Resul
                 Value::number(index),
                 Value::Text(draft.tenant.as_str()),
                 Value::Text(draft.class.into()),
-                Value::id(batch),
+                batch_or_nil(draft.batch.as_ref()),
                 Value::maybe(draft.live_to.as_ref(), |gateway| Value::Text(gateway.as_str())),
                 Value::maybe(draft.traceparent.as_deref(), Value::Text),
                 Value::time(now),
@@ -189,5 +203,5 @@ async fn insert_legs(tx: &impl Tx, drafts: &[JobDraft], now: Timestamp) -> Resul
             rows.push(row);
         }
     }
-    tx.each(LEG, &rows).await.map(|_| ())
+    writes.each(LEG, rows);
 }

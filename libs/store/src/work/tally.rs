@@ -8,7 +8,7 @@ use mailfleet_model::{FaultCode, Verdict};
 
 use crate::columns::item_slot;
 use crate::trouble::Trouble;
-use crate::tx::{Statement, Tx};
+use crate::tx::{Statement, Tx, Writes};
 use crate::value::Value;
 
 /// Everything that the counter of an item depends on.
@@ -36,7 +36,7 @@ impl Tally {
     }
 
     /// Writes what has changed.
-    pub(crate) async fn write(&self, tx: &impl Tx) -> Result<(), Trouble> {
+    pub(crate) fn write<'a>(&'a self, writes: &mut Writes<'a>) {
         const TALLY: Statement = Statement::of(
             "INSERT INTO batch_tallies (batch, slot, state, verdict, code, items) \
              VALUES ($1, $2, $3, $4, $5, $6) \
@@ -56,7 +56,7 @@ impl Tally {
                 ]
             })
             .collect();
-        tx.each(TALLY, &rows).await.map(|_| ())
+        writes.each(TALLY, rows);
     }
 }
 

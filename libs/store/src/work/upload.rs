@@ -8,7 +8,7 @@ use mailfleet_model::fleet::{
 
 use crate::columns::leg::draft_values;
 use crate::trouble::Trouble;
-use crate::tx::{Access, Decide, Statement, Tx, Work};
+use crate::tx::{Access, Decide, Statement, Tx, Work, Writes};
 use crate::value::Value;
 use crate::work::group::know_all;
 use crate::work::tally::Tally;
@@ -101,13 +101,20 @@ impl Work for AddItems {
         }
         let stored = u64::try_from(new.len()).unwrap_or(u64::MAX);
         let all = u64::try_from(self.items.len()).unwrap_or(u64::MAX);
-        insert(tx, self.batch, &new).await?;
-        tx.run(COUNT, &[id, Value::number(last)]).await?;
+        let mut tally = Tally::default();
+        for (position, _) in &new {
+            tally.add(self.batch, *position, (ItemState::Held, None, None));
+        }
+        let mut writes = Writes::default();
+        insert(&mut writes, &self.batch, &new);
+        tally.write(&mut writes);
+        writes.once(COUNT, vec![id, Value::number(last)]);
+        tx.finish(&writes).await?;
         Ok(Some(Added { stored, known: all.saturating_sub(stored) }))
     }
 }
 
-async fn insert(tx: &impl Tx, batch: BatchId, items: &[(u64, &ItemDraft)]) -> Result<(), Trouble> {
+fn insert<'a>(writes: &mut Writes<'a>, batch: &'a BatchId, items: &[(u64, &'a ItemDraft)]) {
     const ITEM: Statement = Statement::of(
         "INSERT INTO batch_items (batch, position, item_key, address, domain, login, payload, \
            state) VALUES ($1, $2, $3, $4, $5, $6, $7, 'HELD')",
@@ -118,8 +125,8 @@ async fn insert(tx: &impl Tx, batch: BatchId, items: &[(u64, &ItemDraft)]) -> Re
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
     );
     let legs = || items.iter().flat_map(|(_, item)| &item.legs);
-    know_all(tx, legs().map(|leg| (&leg.group, leg.shard))).await?;
-    let (mut item_rows, mut leg_rows, mut tally) = (Vec::new(), Vec::new(), Tally::default());
+    know_all(writes, legs().map(|leg| (&leg.group, leg.shard)));
+    let (mut item_rows, mut leg_rows) = (Vec::new(), Vec::new());
     for (position, item) in items {
         let place = [Value::id(&batch.0), Value::number(*position)];
         let values = [
@@ -133,11 +140,9 @@ async fn insert(tx: &impl Tx, batch: BatchId, items: &[(u64, &ItemDraft)]) -> Re
         for (index, leg) in (0_u64..).zip(&item.legs) {
             leg_rows.push([&place[..], &[Value::number(index)], &draft_values(leg)].concat());
         }
-        tally.add(batch, *position, (ItemState::Held, None, None));
     }
-    tx.each(ITEM, &item_rows).await?;
-    tx.each(LEG, &leg_rows).await?;
-    tally.write(tx).await
+    writes.each(ITEM, item_rows);
+    writes.each(LEG, leg_rows);
 }
 
 pub(crate) struct DiscardBatch {

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use futures::try_join;
 use mailfleet_model::fleet::{
-    GroupId, GroupSettings, GroupView, JobClass, Lane, OutCount, ReadyLeg, ShardIndex, TenantId,
+    GroupId, GroupSettings, GroupView, JobClass, Lane, OutCount, ReadyLeg, TenantId, Timestamp,
 };
 use uuid::Uuid;
 
@@ -19,22 +19,34 @@ use crate::tx::{Statement, Tx};
 use crate::value::Value;
 use crate::work::group::key;
 
-/// Reads the view. The caller holds the group's lock.
-pub(crate) async fn read(
-    tx: &impl Tx,
-    settings: GroupSettings,
-    shard: ShardIndex,
-) -> Result<GroupView, Trouble> {
-    let group = settings.group.clone();
-    let of_shard = [Value::Text(group.zone.as_str()), Value::number(shard.0)];
-    let of_group = key(&group);
+/// The first look at a group: what is out, and where legs wait.
+pub(crate) struct Seen {
+    now: Timestamp,
+    out: OutCount,
+    shard_out: OutCount,
+    pub(crate) stretches: Vec<Stretch>,
+}
+
+/// Takes the first look. The caller has asked for the group's lock before.
+pub(crate) async fn see(tx: &impl Tx, group: &GroupId) -> Result<Seen, Trouble> {
+    let of_group = key(group);
     let (now, out, shard_out, stretches) = try_join!(
         tx.now(),
         count(tx, OUT, &of_group),
-        count(tx, SHARD_OUT, &of_shard),
-        stretches(tx, &group),
+        count(tx, SHARD_OUT, &of_group),
+        stretches(tx, group),
     )?;
-    let lanes = fill(tx, &group, keep(stretches)).await?;
+    Ok(Seen { now, out, shard_out, stretches })
+}
+
+/// Reads the rest of the view.
+pub(crate) async fn read(
+    tx: &impl Tx,
+    settings: GroupSettings,
+    seen: Seen,
+) -> Result<GroupView, Trouble> {
+    let Seen { now, out, shard_out, stretches } = seen;
+    let lanes = fill(tx, &settings.group, keep(stretches)).await?;
     Ok(GroupView { now, settings, out, shard_out, lanes })
 }
 
@@ -45,7 +57,8 @@ const OUT: Statement = Statement::of(
 
 const SHARD_OUT: Statement = Statement::of(
     "SELECT class, count(*) FROM legs \
-     WHERE zone = $1 AND shard = $2 AND state IN ('RELEASED', 'PUBLISHED') GROUP BY class",
+     WHERE zone = $1 AND state IN ('RELEASED', 'PUBLISHED') AND shard = ( \
+       SELECT shard FROM limit_groups WHERE zone = $1 AND name = $2) GROUP BY class",
 );
 
 async fn count(tx: &impl Tx, statement: Statement, key: &[Value<'_>]) -> Result<OutCount, Trouble> {
@@ -63,7 +76,7 @@ async fn count(tx: &impl Tx, statement: Statement, key: &[Value<'_>]) -> Result<
 }
 
 /// Waiting legs of one tenant, class and batch.
-struct Stretch {
+pub(crate) struct Stretch {
     class: JobClass,
     tenant: TenantId,
     batch: Uuid,

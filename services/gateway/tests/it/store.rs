@@ -64,8 +64,8 @@ impl Store for TestStore {
         self.there()?.release(group, decide).await
     }
 
-    async fn mark_published(&self, leg: LegId, dispatch: Dispatch) -> Result<(), StoreError> {
-        self.there()?.mark_published(leg, dispatch).await
+    async fn mark_published(&self, legs: &[(LegId, Dispatch)]) -> Result<(), StoreError> {
+        self.there()?.mark_published(legs).await
     }
 
     async fn unpublished(&self, age: Duration, limit: u32) -> Result<Vec<LegRecord>, StoreError> {

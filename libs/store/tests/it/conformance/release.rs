@@ -98,12 +98,12 @@ pub(crate) async fn a_confirmed_release_is_published(place: &impl Place) {
     submit(&store, &draft(1)).await;
     let released = release(&store, "a", 1).await.remove(0);
     let before = read(&store, 1).await.job.version;
-    store.mark_published(released.id, released.dispatch).await.unwrap();
+    store.mark_published(&[(released.id, released.dispatch)]).await.unwrap();
     let view = read(&store, 1).await;
     assert_eq!(view.legs[0].leg.state, LegState::Published);
     assert!(released.since <= view.legs[0].leg.since && before < view.job.version);
     // A second confirm, of a leg that was published twice.
-    store.mark_published(released.id, released.dispatch).await.unwrap();
+    store.mark_published(&[(released.id, released.dispatch)]).await.unwrap();
     assert_eq!(read(&store, 1).await.legs, view.legs);
 }
 
@@ -113,7 +113,7 @@ pub(crate) async fn a_confirm_after_the_result_changes_nothing(place: &impl Plac
     let released = release(&store, "a", 1).await.remove(0);
     store.advance(samples::job(1), collect(0, Verdict::Healthy)).await.unwrap();
     let view = read(&store, 1).await;
-    store.mark_published(released.id, released.dispatch).await.unwrap();
+    store.mark_published(&[(released.id, released.dispatch)]).await.unwrap();
     let after = read(&store, 1).await;
     assert_eq!((after.job, after.legs), (view.job, view.legs));
 }
@@ -123,10 +123,10 @@ pub(crate) async fn a_confirm_of_another_dispatch_changes_nothing(place: &impl P
     submit(&store, &draft(1)).await;
     let released = release(&store, "a", 1).await.remove(0);
     for other in [Dispatch(0), Dispatch(2)] {
-        store.mark_published(released.id, other).await.unwrap();
+        store.mark_published(&[(released.id, other)]).await.unwrap();
         assert_eq!(states(&store, 1).await, [LegState::Released]);
     }
-    store.mark_published(leg(9, 0), released.dispatch).await.unwrap();
+    store.mark_published(&[(leg(9, 0), released.dispatch)]).await.unwrap();
 }
 
 pub(crate) async fn recalled_legs_are_ready(place: &impl Place) {
@@ -135,7 +135,7 @@ pub(crate) async fn recalled_legs_are_ready(place: &impl Place) {
     submit(&store, &samples::with_legs(1, vec![leg_draft(), other, leg_draft()])).await;
     let released = release(&store, "a", 1).await;
     release(&store, "b", 1).await;
-    store.mark_published(released[0].id, released[0].dispatch).await.unwrap();
+    store.mark_published(&[(released[0].id, released[0].dispatch)]).await.unwrap();
     assert_eq!(store.recall_all().await.unwrap(), 2);
     assert_eq!(states(&store, 1).await, [LegState::Ready; 3]);
     let again = release(&store, "a", 2).await;

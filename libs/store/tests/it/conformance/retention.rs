@@ -88,7 +88,7 @@ pub(crate) async fn a_tenant_is_erased_wholly(place: &impl Place) {
     // What still ran finds nothing.
     let late = store.advance(released[0].id.job, collect(0, Verdict::Healthy)).await.unwrap();
     assert_eq!(late, None);
-    store.mark_published(released[0].id, released[0].dispatch).await.unwrap();
+    store.mark_published(&[(released[0].id, released[0].dispatch)]).await.unwrap();
     // Nobody else has lost anything.
     let view = store.job(&other, job(6)).await.unwrap().expect("a job");
     assert_eq!(view.legs[0].budget.refusals, 1);

@@ -226,7 +226,7 @@ pub(crate) async fn numbers_that_no_database_holds_are_bounded(place: &impl Plac
         JobDraft { deadline: Duration::MAX, ..samples::with_legs(u128::MAX - 1, vec![endless]) };
     submit(&store, &draft).await;
     let released = release(&store, "a", 1).await;
-    store.mark_published(released[0].id, released[0].dispatch).await.unwrap();
+    store.mark_published(&[(released[0].id, released[0].dispatch)]).await.unwrap();
     assert!(store.overdue(Duration::MAX, 9).await.unwrap().is_empty());
     assert!(store.expired(9).await.unwrap().is_empty());
     assert!(store.purge(Duration::MAX, 9).await.unwrap() == 0);

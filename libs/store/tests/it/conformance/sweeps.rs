@@ -16,7 +16,7 @@ pub(crate) async fn what_was_not_published_comes_again(place: &impl Place) {
         submit(&store, &draft(number)).await;
     }
     let released = release(&store, "a", 3).await;
-    store.mark_published(leg(3, 0), dispatch(1)).await.unwrap();
+    store.mark_published(&[(leg(3, 0), dispatch(1))]).await.unwrap();
     assert!(store.unpublished(HOUR, 9).await.unwrap().is_empty());
     let first = store.unpublished(Duration::ZERO, 1).await.unwrap();
     assert_eq!(first.len(), 1, "no more than asked for");
@@ -41,7 +41,7 @@ pub(crate) async fn what_is_overdue_is_found(place: &impl Place) {
     submit(&store, &with_cap(2, 0)).await;
     submit(&store, &with_cap(3, 0)).await;
     for released in release(&store, "a", 2).await {
-        store.mark_published(released.id, released.dispatch).await.unwrap();
+        store.mark_published(&[(released.id, released.dispatch)]).await.unwrap();
     }
     // One waits, one has its cap before it, one is overdue.
     let overdue = store.overdue(Duration::ZERO, 9).await.unwrap();

@@ -37,7 +37,7 @@ pub(crate) async fn a_view_counts_what_is_out(place: &impl Place) {
     put(5, "default", "b", 1, JobClass::Interactive).await;
     put(6, "default", "c", 2, JobClass::Interactive).await;
     put(7, "tokyo", "a", 1, JobClass::Sync).await;
-    store.mark_published(third.id, third.dispatch).await.unwrap();
+    store.mark_published(&[(third.id, third.dispatch)]).await.unwrap();
     let view = seen(&store, &group("a")).await;
     assert_eq!(view.out, OutCount { interactive: 2, bulk: 2 });
     assert_eq!(view.shard_out, OutCount { interactive: 3, bulk: 2 });
