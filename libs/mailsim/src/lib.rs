@@ -60,7 +60,7 @@ pub use mailstore::Folder;
 pub use message::Message;
 pub use personality::Personality;
 pub use proxy::{Manner, Proxy};
-pub use recorder::{Event, Gauge, Recorder, What};
+pub use recorder::{Event, Gauge, Recorder, Tap, What};
 pub use running::Running;
 pub use sasl::Mechanism;
 pub use scenario::{RunningScenario, Scenario};

@@ -138,18 +138,27 @@ struct State {
     dropped: u64,
 }
 
+/// Is told every event as it happens, by the session that it happens in: it must be quick.
+pub type Tap = Arc<dyn Fn(&Event) + Send + Sync>;
+
 /// The record of one server; cheap to share.
-#[derive(Debug)]
 pub struct Recorder {
     server: Arc<str>,
     capacity: usize,
     state: Mutex<State>,
     changed: Notify,
+    tap: Option<Tap>,
+}
+
+impl std::fmt::Debug for Recorder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Recorder").field("server", &self.server).finish_non_exhaustive()
+    }
 }
 
 impl Recorder {
-    pub(crate) fn new(server: Arc<str>, capacity: usize) -> Self {
-        Self { server, capacity, state: Mutex::default(), changed: Notify::new() }
+    pub(crate) fn new(server: Arc<str>, capacity: usize, tap: Option<Tap>) -> Self {
+        Self { server, capacity, state: Mutex::default(), changed: Notify::new(), tap }
     }
 
     /// Sessions of all clients.
@@ -302,6 +311,9 @@ impl Log {
         let at_us = since_epoch.map_or(0, |d| u64::try_from(d.as_micros()).unwrap_or(u64::MAX));
         let server = Arc::clone(&self.recorder.server);
         let event = Event { server, session: self.session, peer: self.peer, at_us, what };
+        if let Some(tap) = &self.recorder.tap {
+            tap(&event);
+        }
         let mut state = lock(&self.recorder.state);
         match &event.what {
             What::Credential { right, .. } => {
@@ -365,7 +377,7 @@ mod tests {
     use super::*;
 
     fn recorder(capacity: usize) -> Arc<Recorder> {
-        Arc::new(Recorder::new("imap 127.0.0.1:1".into(), capacity))
+        Arc::new(Recorder::new("imap 127.0.0.1:1".into(), capacity, None))
     }
 
     #[test]
@@ -393,6 +405,20 @@ mod tests {
         let text = recorder.lines();
         let first: serde_json::Value = serde_json::from_str(text.lines().next().unwrap()).unwrap();
         assert_eq!((&first["event"], &first["line"]), (&"command".into(), &"NOOP?".into()));
+    }
+
+    #[test]
+    fn a_tap_is_told_what_the_history_does_not_keep() {
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let tap: Tap = {
+            let told = Arc::clone(&told);
+            Arc::new(move |event| lock(&told).push(event.what.clone()))
+        };
+        let recorder = Arc::new(Recorder::new("imap 127.0.0.1:1".into(), 0, Some(tap)));
+        drop(recorder.open(([127, 0, 0, 1], 9).into()));
+        assert!(recorder.events().is_empty());
+        let told = lock(&told);
+        assert!(matches!(told[..], [What::Opened { concurrent: 1 }, What::Closed { .. }]));
     }
 
     #[tokio::test]

@@ -20,7 +20,7 @@ use crate::personality::Voice;
 use crate::recorder::Recorder;
 use crate::rules::RuleBook;
 use crate::sasl::Logins;
-use crate::server::{Protocol, Spec, Tls};
+use crate::server::{Extras, Protocol, Spec, Tls};
 use crate::session::{Ended, Session};
 use crate::step::Step;
 use crate::tls::ConfigKey;
@@ -70,13 +70,14 @@ pub(crate) async fn start(
     spec: Spec,
     authority: &Authority,
     estate: Arc<Estate>,
+    extras: Extras,
 ) -> Result<Running, Error> {
     let wanted = SocketAddr::new(spec.address, spec.port);
     let listener = listen(wanted).map_err(|source| Error::Listen { address: wanted, source })?;
     let address =
         listener.local_addr().map_err(|source| Error::Listen { address: wanted, source })?;
     let server: Arc<str> = format!("{} {address}", spec.protocol).into();
-    let recorder = Arc::new(Recorder::new(server, spec.history));
+    let recorder = Arc::new(Recorder::new(server, spec.history, extras.tap));
     let folders = spec.folders();
     // Folders are a matter of IMAP; a server of another protocol only needs them to be there.
     let shape = if spec.protocol == Protocol::Imap || spec.layout.is_some() {
@@ -93,7 +94,7 @@ pub(crate) async fn start(
         voice: Voice::of(spec.personality),
         rules: RuleBook::new(&spec.rules),
         tls: authority.config(config_key(&spec))?,
-        logins: Logins::new(&spec.mailboxes),
+        logins: Logins::new(&spec.mailboxes, extras.anybody),
         estate: Arc::clone(&estate),
         presence: Arc::default(),
         recorder: Arc::clone(&recorder),

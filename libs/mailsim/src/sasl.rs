@@ -62,6 +62,17 @@ pub(crate) struct Login {
 }
 
 impl Login {
+    fn of(mailbox: &Mailbox) -> Self {
+        Self {
+            address: mailbox.address.to_ascii_lowercase().into(),
+            user: mailbox.login.as_deref().unwrap_or(&mailbox.address).into(),
+            password: mailbox.password.clone(),
+            token: mailbox.token.clone(),
+            sha1: OnceLock::new(),
+            sha256: OnceLock::new(),
+        }
+    }
+
     fn keys(&self, hash: Hash) -> Option<Keys> {
         let cell = match hash {
             Hash::Sha1 => &self.sha1,
@@ -76,35 +87,34 @@ impl Login {
     }
 }
 
-/// Everybody who may log in at a server, by user name.
+/// Everybody who may log in at a server, by user name; and the password with which anybody may.
 #[derive(Default)]
-pub(crate) struct Logins(HashMap<Arc<str>, Arc<Login>>);
+pub(crate) struct Logins(HashMap<Arc<str>, Arc<Login>>, Option<Secret>);
 
 impl Logins {
-    pub(crate) fn new(mailboxes: &[Mailbox]) -> Self {
+    pub(crate) fn new(mailboxes: &[Mailbox], anybody: Option<Secret>) -> Self {
         let one = |m: &Mailbox| {
-            let user: Arc<str> = m.login.as_deref().unwrap_or(&m.address).into();
-            let login = Login {
-                address: m.address.to_ascii_lowercase().into(),
-                user: Arc::clone(&user),
-                password: m.password.clone(),
-                token: m.token.clone(),
-                sha1: OnceLock::new(),
-                sha256: OnceLock::new(),
-            };
-            (user, Arc::new(login))
+            let login = Login::of(m);
+            (Arc::clone(&login.user), Arc::new(login))
         };
-        Self(mailboxes.iter().map(one).collect())
+        Self(mailboxes.iter().map(one).collect(), anybody)
     }
 
     /// Checks a user name and a password as they arrived.
     pub(crate) fn check(&self, user: &[u8], password: &[u8]) -> Attempt {
         let user = String::from_utf8_lossy(user).into_owned();
-        let login = self
-            .0
-            .get(user.as_str())
-            .filter(|l| l.password.as_ref().is_some_and(|p| p.expose().as_bytes() == password));
-        Attempt { login: login.cloned(), user, secret: password.to_vec() }
+        let is_right = |right: &Secret| right.expose().as_bytes() == password;
+        let login = match self.0.get(user.as_str()) {
+            Some(known) => known.password.as_ref().is_some_and(is_right).then(|| Arc::clone(known)),
+            None => self.guest(&user).filter(|_| self.1.as_ref().is_some_and(is_right)),
+        };
+        Attempt { login, user, secret: password.to_vec() }
+    }
+
+    /// A mailbox for whoever has none.
+    fn guest(&self, user: &str) -> Option<Arc<Login>> {
+        let password = self.1.clone()?;
+        Some(Arc::new(Login::of(&Mailbox::new(user, password))))
     }
 }
 
@@ -294,7 +304,7 @@ mod tests {
     fn logins() -> Logins {
         let mut mailbox = Mailbox::new("user@example.test", "pässword");
         mailbox.token = Some("token-1".into());
-        Logins::new(&[mailbox])
+        Logins::new(&[mailbox], None)
     }
 
     #[track_caller]
@@ -318,6 +328,20 @@ mod tests {
     }
 
     #[test]
+    fn anybody_may_come_with_the_password_for_all_but_not_into_a_known_mailbox() {
+        let known = Mailbox::new("user@example.test", "pässword");
+        let logins = Logins::new(&[known], Some("for-all".into()));
+        let may = |user: &str, password: &str| {
+            let attempt = logins.check(user.as_bytes(), password.as_bytes());
+            attempt.login.map(|login| login.address.to_string())
+        };
+        assert_eq!(may("New@example.test", "for-all").as_deref(), Some("new@example.test"));
+        assert_eq!(may("New@example.test", "pässword"), None);
+        assert_eq!(may("user@example.test", "for-all"), None);
+        assert!(may("user@example.test", "pässword").is_some());
+    }
+
+    #[test]
     fn a_wrong_token_gets_a_challenge_before_the_refusal() {
         let good = b"user=user@example.test\x01auth=Bearer token-1\x01\x01";
         assert!(accepted(Mechanism::XOAuth2, &[good]));
@@ -333,7 +357,7 @@ mod tests {
 
     #[test]
     fn cram_md5_agrees_with_rfc_2195() {
-        let logins = Logins::new(&[Mailbox::new("tim", "tanstaaftanstaaf")]);
+        let logins = Logins::new(&[Mailbox::new("tim", "tanstaaftanstaaf")], None);
         let challenge = "<1896.697170952@postoffice.reston.mci.net>";
         let answer = b"tim b913a602c7eda7a495b4e6e7334d3890";
         assert!(matches!(cram(challenge, answer, &logins), Turn::Done(a) if a.login.is_some()));

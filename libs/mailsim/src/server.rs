@@ -14,6 +14,7 @@ use crate::fault::{Fault, Rule};
 use crate::layout::Layout;
 use crate::limits::Limits;
 use crate::personality::Personality;
+use crate::recorder::Tap;
 use crate::running::{self, Running};
 use crate::sasl::Mechanism;
 use crate::secret::Secret;
@@ -247,16 +248,32 @@ impl Spec {
 }
 
 /// A server to be started.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Server {
     spec: Spec,
     authority: Option<Arc<Authority>>,
     estate: Option<Arc<Estate>>,
+    extras: Extras,
+}
+
+/// What a server may have beside its description and its estate.
+#[derive(Clone, Default)]
+pub(crate) struct Extras {
+    /// With this password whoever has no mailbox gets one.
+    pub(crate) anybody: Option<Secret>,
+    /// Is told every event.
+    pub(crate) tap: Option<Tap>,
+}
+
+impl std::fmt::Debug for Server {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Server").field("spec", &self.spec).finish_non_exhaustive()
+    }
 }
 
 impl From<Spec> for Server {
     fn from(spec: Spec) -> Self {
-        Self { spec, authority: None, estate: None }
+        Self { spec, authority: None, estate: None, extras: Extras::default() }
     }
 }
 
@@ -343,6 +360,21 @@ impl Server {
         self.with(|s| s.mailboxes.push(mailbox))
     }
 
+    /// Gives everybody a mailbox who comes with this password, so that a load test need not name
+    /// a hundred thousand of them. Holds for passwords as such, not for SCRAM and CRAM-MD5.
+    #[must_use]
+    pub fn anybody(mut self, password: impl Into<Secret>) -> Self {
+        self.extras.anybody = Some(password.into());
+        self
+    }
+
+    /// Tells every event to `tap`, whatever the history keeps.
+    #[must_use]
+    pub fn tap(mut self, tap: Tap) -> Self {
+        self.extras.tap = Some(tap);
+        self
+    }
+
     /// Sets the address to listen on, any of this machine's.
     #[must_use]
     pub fn listen(self, address: impl Into<IpAddr>) -> Self {
@@ -407,6 +439,6 @@ impl Server {
             None => Authority::shared()?,
         };
         let estate = self.estate.unwrap_or_else(|| Arc::new(Estate::default()));
-        running::start(self.spec, &authority, estate).await
+        running::start(self.spec, &authority, estate, self.extras).await
     }
 }
