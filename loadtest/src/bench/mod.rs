@@ -44,7 +44,7 @@ pub(crate) struct Arguments {
     process: Vec<(String, u32)>,
 }
 
-fn process(text: &str) -> Result<(String, u32), String> {
+pub(crate) fn process(text: &str) -> Result<(String, u32), String> {
     let pair = text.split_once('=').and_then(|(name, pid)| Some((name, pid.parse().ok()?)));
     pair.map(|(name, pid): (&str, u32)| (name.to_owned(), pid)).ok_or("is not NAME=PID".to_owned())
 }
