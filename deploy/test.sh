@@ -157,11 +157,20 @@ check_dependencies() {
     fi
 }
 
+# The short scenario of the load test, with the programs that the tests were built with.
+load_test() {
+    local out
+    out=$(mktemp -d)
+    cargo build --locked --quiet -p mailfleet-mailfleet -p mailfleet-loadtest
+    target/debug/mailfleet-loadtest run loadtest/scenarios/short.toml --out "$out"
+    rm -rf "$out"
+}
+
 lab_up() {
     if [ -n "$LAB_DIR" ]; then deploy/lab/up "$LAB_DIR"; else echo "using $MAILFLEET_LAB"; fi
 }
 
-if [ "$LIST" = no ] && selected lab,unit; then
+if [ "$LIST" = no ] && selected lab,unit,load; then
     # A test whose server is missing then fails; by hand, without this, it says that it was skipped.
     export MAILFLEET_LAB_REQUIRED=1
     if [ -z "${MAILFLEET_LAB:-}" ]; then
@@ -171,13 +180,14 @@ if [ "$LIST" = no ] && selected lab,unit; then
 fi
 
 # The steps: groups, title, command. A `must` that fails ends the run; a `step` lets the others run.
-must lab,unit "Debian packages" install_packages "${PACKAGES[@]}"
+must lab,unit,load "Debian packages" install_packages "${PACKAGES[@]}"
 step lint "Formatting" cargo fmt --all --check
 step lint "Clippy" cargo clippy --workspace --all-targets --locked -- -D warnings
 step deny "Dependencies" check_dependencies
-must lab,unit "Mail servers start" lab_up
+must lab,unit,load "Mail servers start" lab_up
 step lab "Mail servers answer as expected" deploy/lab/check
 step unit "Tests" run_tests
+step load "Load test, the short scenario" load_test
 step unit "Documentation tests" cargo test --workspace --locked --doc --quiet
 
 if [ "$LIST" = no ] && [ ${#SUMMARY[@]} -eq 0 ]; then
