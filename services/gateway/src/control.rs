@@ -90,8 +90,9 @@ pub(crate) async fn tell_changes<S: Store, Q: GatewayQueue>(gateway: Arc<Gateway
         link.changed.notified().await;
         let changes =
             std::mem::take(&mut *link.changes.lock().unwrap_or_else(PoisonError::into_inner));
-        for job in changes {
-            link.broadcast(&Control::JobChanged(job)).await;
+        let changes: Vec<JobId> = changes.into_iter().collect();
+        for jobs in changes.chunks(Control::MOST_CHANGED) {
+            link.broadcast(&Control::JobsChanged(jobs.to_vec())).await;
         }
     }
 }
@@ -134,7 +135,9 @@ async fn listen<S: Store, Q: GatewayQueue>(gateway: &Arc<Gateway<S, Q>>, link: &
                     });
                 }
             }
-            Control::JobChanged(job) => gateway.watchers.notify(job),
+            Control::JobsChanged(jobs) => {
+                jobs.into_iter().for_each(|job| gateway.watchers.notify(job));
+            }
             Control::Announce(news) => gateway.members.heard(news, gateway.now()),
             Control::State { request, worker, groups } => {
                 gateway.questions.heard(request, Answer { worker, groups });

@@ -49,7 +49,9 @@ pub fn control_to_bytes(control: &Control) -> Vec<u8> {
             .into(),
         }),
         Control::Cancel(id) => Kind::CancelledJob(job(*id)),
-        Control::JobChanged(id) => Kind::ChangedJob(job(*id)),
+        Control::JobsChanged(jobs) => {
+            Kind::ChangedJobs(wire::Jobs { ids: jobs.iter().copied().map(job).collect() })
+        }
         Control::Drain(worker) => Kind::DrainWorker(worker.to_string()),
         Control::Peer { job, side, word } => Kind::Peer(peer::to_wire(*job, *side, *word)),
         Control::StateWanted { request, group } => Kind::StateWanted(wire::StateWanted {
@@ -97,7 +99,10 @@ pub fn control_from_bytes(bytes: &[u8]) -> Result<Read<Control>, Unreadable> {
             Control::Start { leg, dispatch, answer }
         }
         Kind::CancelledJob(id) => Control::Cancel(to_job(&id)?),
-        Kind::ChangedJob(id) => Control::JobChanged(to_job(&id)?),
+        Kind::ChangedJobs(jobs) => {
+            let jobs = jobs.ids.iter().take(Control::MOST_CHANGED).map(|id| to_job(id));
+            Control::JobsChanged(jobs.collect::<Result<_, _>>()?)
+        }
         Kind::DrainWorker(worker) => Control::Drain(name(&worker, "the worker's name")?),
         Kind::Peer(message) => match peer::from_wire(message)? {
             Some(control) => control,

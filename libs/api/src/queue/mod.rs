@@ -49,19 +49,33 @@ pub struct Unreadable {
     pub what: &'static str,
 }
 
-/// A live event, to bytes.
+/// Most live events of one message.
+pub const MOST_LIVE: usize = 256;
+
+/// Live events for one gateway, in their order, to bytes: the first [`MOST_LIVE`] of them.
 #[must_use]
-pub fn live_to_bytes(live: &Live) -> Vec<u8> {
-    let event = Some(crate::v1::StepEvent::from(&live.event));
-    wire::Live { version: VERSION, leg: Some(leg_id(live.leg)), event }.encode_to_vec()
+pub fn live_to_bytes(first: &Live, more: &[Live]) -> Vec<u8> {
+    let more = more.iter().take(MOST_LIVE - 1).map(live_to_wire).collect();
+    wire::Live { more, ..live_to_wire(first) }.encode_to_vec()
 }
 
-/// A live event, from bytes.
-pub fn live_from_bytes(bytes: &[u8]) -> Result<Read<Live>, Unreadable> {
-    let live: wire::Live = decode(bytes)?;
-    let leg = to_leg_id(live.leg)?;
-    let event = live.event.filter(|_| live.version <= VERSION).and_then(event::from_wire);
-    Ok(event.map_or(Read::UnknownKind, |event| Read::Known(Live { leg, event })))
+fn live_to_wire(live: &Live) -> wire::Live {
+    let event = Some(crate::v1::StepEvent::from(&live.event));
+    wire::Live { version: VERSION, leg: Some(leg_id(live.leg)), event, more: Vec::new() }
+}
+
+/// Live events, from bytes. Those that this build does not know are left out.
+pub fn live_from_bytes(bytes: &[u8]) -> Result<Vec<Live>, Unreadable> {
+    let mut first: wire::Live = decode(bytes)?;
+    let more = std::mem::take(&mut first.more);
+    let all = std::iter::once(first).chain(more.into_iter().take(MOST_LIVE - 1));
+    let mut events = Vec::new();
+    for live in all {
+        let leg = to_leg_id(live.leg)?;
+        let event = live.event.filter(|_| live.version <= VERSION).and_then(event::from_wire);
+        events.extend(event.map(|event| Live { leg, event }));
+    }
+    Ok(events)
 }
 
 fn decode<M: Message + Default>(bytes: &[u8]) -> Result<M, Unreadable> {

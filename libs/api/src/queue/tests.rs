@@ -104,7 +104,7 @@ fn what_version_1_wrote_is_read() {
     assert_eq!(news_from_bytes(&unhex(golden::ENDED)), Ok(Read::Known(ended())));
     assert_eq!(news_from_bytes(&unhex(golden::RETURNED)), Ok(Read::Known(returned())));
     assert_eq!(control_from_bytes(&unhex(golden::START)), Ok(Read::Known(start())));
-    assert_eq!(live_from_bytes(&unhex(golden::LIVE)), Ok(Read::Known(live())));
+    assert_eq!(live_from_bytes(&unhex(golden::LIVE)), Ok(vec![live()]));
 }
 
 #[test]
@@ -113,7 +113,7 @@ fn this_build_writes_what_version_1_reads() {
     assert_eq!(hex(&news_to_bytes(&ended())), golden::ENDED);
     assert_eq!(hex(&news_to_bytes(&returned())), golden::RETURNED);
     assert_eq!(hex(&control_to_bytes(&start())), golden::START);
-    assert_eq!(hex(&live_to_bytes(&live())), golden::LIVE);
+    assert_eq!(hex(&live_to_bytes(&live(), &[])), golden::LIVE);
 }
 
 /// A field that version 1 does not have: number 2,000, with four bytes.
@@ -125,7 +125,7 @@ fn fields_of_a_newer_version_are_passed_over() {
     assert_eq!(leg_from_bytes(&with(leg_to_bytes(&leg())), None), Ok(leg()));
     assert_eq!(news_from_bytes(&with(news_to_bytes(&ended()))), Ok(Read::Known(ended())));
     assert_eq!(control_from_bytes(&with(control_to_bytes(&start()))), Ok(Read::Known(start())));
-    assert_eq!(live_from_bytes(&with(live_to_bytes(&live()))), Ok(Read::Known(live())));
+    assert_eq!(live_from_bytes(&with(live_to_bytes(&live(), &[]))), Ok(vec![live()]));
 }
 
 /// Field 1 a second time, with 2 in it: the last one counts.
@@ -139,7 +139,18 @@ fn a_newer_version_is_an_unknown_kind_and_no_error() {
     assert_eq!((newer.leg, newer.dispatch), (id(), Dispatch(3)), "it can be given back");
     assert_eq!(news_from_bytes(&with(news_to_bytes(&ended()))), Ok(Read::UnknownKind));
     assert_eq!(control_from_bytes(&with(control_to_bytes(&start()))), Ok(Read::UnknownKind));
-    assert_eq!(live_from_bytes(&with(live_to_bytes(&live()))), Ok(Read::UnknownKind));
+    assert_eq!(live_from_bytes(&with(live_to_bytes(&live(), &[]))), Ok(Vec::new()));
+}
+
+#[test]
+fn live_events_travel_together_and_no_message_holds_too_many() {
+    let bytes = live_to_bytes(&live(), &[live(), live()]);
+    assert_eq!(live_from_bytes(&bytes), Ok(vec![live(); 3]));
+    let bytes = live_to_bytes(&live(), &vec![live(); MOST_LIVE]);
+    assert_eq!(live_from_bytes(&bytes), Ok(vec![live(); MOST_LIVE]));
+    let mut message = wire::Live::decode(bytes.as_slice()).expect("live events");
+    message.more.extend(message.more.clone());
+    assert_eq!(live_from_bytes(&message.encode_to_vec()), Ok(vec![live(); MOST_LIVE]));
 }
 
 #[test]

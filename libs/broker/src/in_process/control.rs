@@ -7,7 +7,7 @@ use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_channel::Sender;
-use mailfleet_model::fleet::{Control, ControlLink, QueueError, WorkerId};
+use mailfleet_model::fleet::{Audience, Control, ControlLink, QueueError, WorkerId};
 
 use super::{Hub, Receiver};
 
@@ -59,7 +59,12 @@ impl InProcessLink {
 
 impl ControlLink for InProcessLink {
     async fn broadcast(&self, control: &Control) -> Result<(), QueueError> {
-        self.hub.links.send(control, |_| true);
+        let audience = control.audience();
+        self.hub.links.send(control, |receiver| match audience {
+            Audience::Everybody => true,
+            Audience::Gateways => receiver.is_none(),
+            Audience::Workers => receiver.is_some(),
+        });
         Ok(())
     }
 

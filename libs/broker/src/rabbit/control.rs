@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mailfleet_api::queue::{Read, control_from_bytes, control_to_bytes};
-use mailfleet_model::fleet::{Control, ControlLink, QueueError, WorkerId};
+use mailfleet_model::fleet::{Audience, Control, ControlLink, QueueError, WorkerId};
 
 use super::Settings;
 use super::inbox::Inbox;
@@ -15,6 +15,10 @@ use super::line::Line;
 use super::publish::{Care, Publication, Publisher};
 use super::topology::Names;
 use super::trouble::bounded;
+
+/// Keys of the exchange that workers are told things by. No worker's name has such a letter.
+const GATEWAYS: &str = "@gateways";
+const WORKERS: &str = "@workers";
 
 /// A link to the control exchange.
 pub struct RabbitLink {
@@ -36,7 +40,12 @@ impl RabbitLink {
             settings.names.declare_exchanges(&wire).await?;
             let (everybody, tell) = (settings.names.control(), settings.names.tell());
             let mut bindings = vec![(everybody.as_str(), "")];
-            bindings.extend(worker.map(|worker| (tell.as_str(), worker.as_str())));
+            match worker {
+                Some(worker) => {
+                    bindings.extend([(tell.as_str(), WORKERS), (tell.as_str(), worker.as_str())]);
+                }
+                None => bindings.push((tell.as_str(), GATEWAYS)),
+            }
             let length = settings.topology.buffer_length.get();
             Inbox::open(wire, "", length, &bindings).await
         };
@@ -60,7 +69,11 @@ impl RabbitLink {
 
 impl ControlLink for RabbitLink {
     async fn broadcast(&self, control: &Control) -> Result<(), QueueError> {
-        self.send(&self.names.control(), "", control).await
+        match control.audience() {
+            Audience::Everybody => self.send(&self.names.control(), "", control).await,
+            Audience::Gateways => self.send(&self.names.tell(), GATEWAYS, control).await,
+            Audience::Workers => self.send(&self.names.tell(), WORKERS, control).await,
+        }
     }
 
     async fn tell(&self, worker: &WorkerId, control: &Control) -> Result<(), QueueError> {

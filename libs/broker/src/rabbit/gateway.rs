@@ -1,5 +1,6 @@
 //! The gateway's side of RabbitMQ.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,6 +24,14 @@ const NEWS_PREFETCH: u16 = 256;
 /// still hold the old one for a connection that it has not missed yet.
 const INBOX_PAUSE: Duration = Duration::from_secs(1);
 
+/// Where live events come in.
+#[derive(Default)]
+struct LiveInbox {
+    open: Option<Inbox>,
+    /// What came with the last message and was not handed out yet.
+    read: VecDeque<Live>,
+}
+
 /// The gateway's side: three connections, for what it consumes, publishes and overhears.
 pub struct RabbitGateway {
     settings: Arc<Settings>,
@@ -30,7 +39,7 @@ pub struct RabbitGateway {
     consume: Arc<Line>,
     publisher: Arc<Publisher>,
     control: Arc<Line>,
-    live: Mutex<Option<Inbox>>,
+    live: Mutex<LiveInbox>,
 }
 
 impl RabbitGateway {
@@ -47,7 +56,7 @@ impl RabbitGateway {
         let opening = async {
             let wire = gateway.publisher.line().wire().await?;
             settings.names.declare(&wire, &settings.topology).await?;
-            *gateway.live.lock().await = Some(gateway.open_inbox().await?);
+            gateway.live.lock().await.open = Some(gateway.open_inbox().await?);
             Ok(())
         };
         bounded("open a gateway's queues", settings.deadline, opening).await?;
@@ -110,18 +119,20 @@ impl GatewayQueue for RabbitGateway {
     async fn next_live(&self) -> Live {
         let mut inbox = self.live.lock().await;
         loop {
-            let Some(open) = inbox.as_ref() else {
+            if let Some(live) = inbox.read.pop_front() {
+                return live;
+            }
+            let Some(open) = inbox.open.as_ref() else {
                 match tokio::time::timeout(self.settings.deadline, self.open_inbox()).await {
-                    Ok(Ok(opened)) => *inbox = Some(opened),
+                    Ok(Ok(opened)) => inbox.open = Some(opened),
                     Ok(Err(_)) | Err(_) => tokio::time::sleep(INBOX_PAUSE).await,
                 }
                 continue;
             };
             match open.next().await.map(|body| live_from_bytes(&body)) {
-                Some(Ok(Read::Known(live))) => return live,
-                Some(Ok(Read::UnknownKind)) => tracing::debug!("broker.live.unknown"),
+                Some(Ok(events)) => inbox.read.extend(events),
                 Some(Err(error)) => tracing::warn!(why = error.what, "broker.live.unreadable"),
-                None => *inbox = None,
+                None => inbox.open = None,
             }
         }
     }

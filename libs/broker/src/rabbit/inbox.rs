@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use futures::StreamExt;
+use futures::{FutureExt, StreamExt};
 use lapin::options::{
     BasicAckOptions, BasicConsumeOptions, BasicQosOptions, QueueBindOptions, QueueDeclareOptions,
 };
@@ -30,9 +30,11 @@ pub(super) struct Inbox {
 
 struct Reading {
     consumer: Consumer,
-    /// The message before: acked when the next one is asked for, so that a reader that
-    /// gives up waiting loses nothing.
-    previous: Option<Acker>,
+    /// The last message that was handed out. It is acked, and all before it, when no other one
+    /// is there at once, or after so many: one ack for each would be half of the work.
+    last: Option<Acker>,
+    n_unacked: u16,
+    most_unacked: u16,
 }
 
 impl Inbox {
@@ -65,24 +67,36 @@ impl Inbox {
         let options = BasicConsumeOptions::default();
         let consuming = channel.basic_consume(queue, "".into(), options, FieldTable::default());
         let consumer = wire.within(consuming).await?;
-        let reading = Mutex::new(Reading { consumer, previous: None });
+        let most_unacked = (prefetch / 2).max(1);
+        let reading = Mutex::new(Reading { consumer, last: None, n_unacked: 0, most_unacked });
         Ok(Self { wire, _channel: channel, reading })
     }
 
     /// The body of the next message; `None` once the inbox has ended. Cancel-safe.
     pub(super) async fn next(&self) -> Option<Vec<u8>> {
         let mut reading = self.reading.lock().await;
-        if let Some(acker) = reading.previous.take() {
-            self.wire.within(acker.ack(BasicAckOptions::default())).await.ok()?;
+        let mut next = None;
+        if reading.n_unacked < reading.most_unacked {
+            next = reading.consumer.next().now_or_never();
         }
-        tokio::select! {
-            biased;
-            () = self.wire.killed() => None,
-            delivery = reading.consumer.next() => {
-                let delivery = delivery?.ok()?;
-                reading.previous = Some(delivery.acker);
-                Some(delivery.data)
-            }
+        if next.is_none()
+            && let Some(acker) = reading.last.take()
+        {
+            reading.n_unacked = 0;
+            self.wire.within(acker.ack(BasicAckOptions { multiple: true })).await.ok()?;
         }
+        let delivery = match next {
+            Some(delivery) if self.wire.is_live() => delivery,
+            Some(_) => None,
+            None => tokio::select! {
+                biased;
+                () = self.wire.killed() => None,
+                delivery = reading.consumer.next() => delivery,
+            },
+        };
+        let delivery = delivery?.ok()?;
+        reading.last = Some(delivery.acker);
+        reading.n_unacked += 1;
+        Some(delivery.data)
     }
 }

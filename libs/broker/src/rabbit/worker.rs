@@ -1,11 +1,12 @@
 //! The worker's side of RabbitMQ.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_channel::{Receiver, Sender};
 use lapin::Channel;
-use mailfleet_api::queue::{leg_from_bytes, live_to_bytes, news_to_bytes};
+use mailfleet_api::queue::{MOST_LIVE, leg_from_bytes, live_to_bytes, news_to_bytes};
 use mailfleet_model::fleet::{
     ClaimError, Delivery, GatewayId, Live, QueueError, ShardClaim, ShardIndex, WorkerId,
     WorkerMessage, WorkerQueue, ZoneName,
@@ -17,6 +18,9 @@ use super::line::Line;
 use super::publish::{Care, Publication, Publisher};
 use super::trouble::{Trouble, bounded};
 use super::{RabbitLink, Settings};
+
+/// How long a live event waits for others: too short to be seen by a person.
+const MOMENT: Duration = Duration::from_millis(20);
 
 /// The worker's side: three connections, for what it consumes, publishes and overhears.
 /// Its claims end when it is dropped.
@@ -149,14 +153,24 @@ impl WorkerQueue for RabbitWorker {
 
 /// Sends live events until the worker is dropped. Unconfirmed, on a channel of its own:
 /// waiting for the broker's word on each would be slower than a busy worker's steps.
+///
+/// What happens within a moment goes together. A leg has about thirty steps, and as messages of
+/// their own they would be most of what the broker, the worker and the gateway have to do.
 async fn send_live(settings: Arc<Settings>, line: Arc<Line>, events: Receiver<(GatewayId, Live)>) {
     let mut channel = None;
     while let Ok((gateway, live)) = events.recv().await {
-        let queue = settings.names.live(&gateway);
-        let body = live_to_bytes(&live);
-        let sent = send_one(&line, &mut channel, Publication::best_effort(&queue, &body));
-        if !matches!(tokio::time::timeout(settings.deadline, sent).await, Ok(Ok(()))) {
-            channel = None;
+        tokio::time::sleep(MOMENT).await;
+        let mut together = BTreeMap::from([(gateway, vec![live])]);
+        for (gateway, live) in std::iter::from_fn(|| events.try_recv().ok()).take(MOST_LIVE - 1) {
+            together.entry(gateway).or_default().push(live);
+        }
+        for (gateway, live) in &together {
+            let Some((first, more)) = live.split_first() else { continue };
+            let (queue, body) = (settings.names.live(gateway), live_to_bytes(first, more));
+            let sent = send_one(&line, &mut channel, Publication::best_effort(&queue, &body));
+            if !matches!(tokio::time::timeout(settings.deadline, sent).await, Ok(Ok(()))) {
+                channel = None;
+            }
         }
     }
 }

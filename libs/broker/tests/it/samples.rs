@@ -112,9 +112,21 @@ pub(crate) fn every_news() -> Vec<WorkerMessage> {
         .collect()
 }
 
-/// A control message, told apart by its number.
+/// A control message for everybody, told apart by its number.
 pub(crate) fn control(number: u8) -> Control {
-    Control::JobChanged(leg_id(number).job)
+    Control::Announce(Announcement { running: number.into(), ..announcement() })
+}
+
+fn announcement() -> Announcement {
+    Announcement {
+        worker: name("worker-1"),
+        zone: zone(),
+        shards: vec![ShardIndex(0), ShardIndex(63)],
+        capacity: 2_000,
+        running: 17,
+        draining: true,
+        version: "0.1.0".to_owned(),
+    }
 }
 
 /// Control messages of every kind.
@@ -130,15 +142,6 @@ pub(crate) fn every_control() -> Vec<Control> {
         limits: limits(Some(rate)),
         paused: true,
         version: 7,
-    };
-    let announcement = Announcement {
-        worker: name("worker-1"),
-        zone: zone(),
-        shards: vec![ShardIndex(0), ShardIndex(63)],
-        capacity: 2_000,
-        running: 17,
-        draining: true,
-        version: "0.1.0".to_owned(),
     };
     let start = |answer| Control::Start { leg: leg_id(9), dispatch: Dispatch(2), answer };
     let peer = |side, word| Control::Peer { job: leg_id(1).job, side, word };
@@ -163,14 +166,14 @@ pub(crate) fn every_control() -> Vec<Control> {
     };
     let (shard, default) = (ShardIndex(5), GroupLimits { per_source: None, ..limits(None) });
     vec![
-        Control::Announce(announcement),
+        Control::Announce(announcement()),
         Control::Settings(vec![settings.clone()]),
         Control::SettingsWanted { worker: name("worker-1"), zone: zone(), shard },
         Control::Snapshot { zone: zone(), shard, default, groups: vec![settings] },
         start(StartAnswer::Go),
         start(StartAnswer::Drop),
         Control::Cancel(leg_id(1).job),
-        control(2),
+        Control::JobsChanged(vec![leg_id(1).job, leg_id(2).job]),
         Control::Drain(name("worker-1")),
         peer(PeerSide::Incoming, PeerWord::LoginAnswered(LoginOutcome::Accepted, None)),
         peer(PeerSide::Outgoing, refused),

@@ -254,8 +254,9 @@ pub enum Control {
     },
     /// A job was cancelled: whoever runs a leg of it ends it.
     Cancel(JobId),
-    /// A job changed: whoever watches it reads it again.
-    JobChanged(JobId),
+    /// Jobs changed: whoever watches one reads it again. At most
+    /// [`MOST_CHANGED`](Control::MOST_CHANGED) of them.
+    JobsChanged(Vec<JobId>),
     /// An operator asks a worker to drain.
     Drain(WorkerId),
     /// A leg says something to the other one of its pair, wherever that runs. A leg that
@@ -285,4 +286,38 @@ pub enum Control {
         /// The groups, at most 500: the sick ones first, then the busiest.
         groups: Vec<GroupState>,
     },
+}
+
+/// Whom a broadcast concerns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Audience {
+    /// Gateways and workers.
+    Everybody,
+    /// Every gateway.
+    Gateways,
+    /// Every worker.
+    Workers,
+}
+
+impl Control {
+    /// Most jobs of one `JobsChanged`.
+    pub const MOST_CHANGED: usize = 1_000;
+
+    /// Whom it concerns when it is broadcast: nobody else need be woken by it.
+    #[must_use]
+    pub fn audience(&self) -> Audience {
+        match self {
+            Self::Announce(_) => Audience::Everybody,
+            Self::SettingsWanted { .. } | Self::JobsChanged(_) | Self::State { .. } => {
+                Audience::Gateways
+            }
+            Self::Settings(_)
+            | Self::Snapshot { .. }
+            | Self::Start { .. }
+            | Self::Cancel(_)
+            | Self::Drain(_)
+            | Self::Peer { .. }
+            | Self::StateWanted { .. } => Audience::Workers,
+        }
+    }
 }

@@ -36,8 +36,8 @@ pub use job::{
 };
 pub use leg::{Gate, LegEnd, LegRecord, LegState, LegSummary};
 pub use message::{
-    Announcement, Control, LegMessage, Live, Outcome, PeerSide, PeerWord, ReturnReason, Returned,
-    StartAnswer, StartRule, WorkerMessage, WorkerNews,
+    Announcement, Audience, Control, LegMessage, Live, Outcome, PeerSide, PeerWord, ReturnReason,
+    Returned, StartAnswer, StartRule, WorkerMessage, WorkerNews,
 };
 pub use queue::{
     ClaimError, ControlLink, Delivery, GatewayQueue, NewsDelivery, NewsSource, QueueError,

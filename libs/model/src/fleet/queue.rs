@@ -98,7 +98,7 @@ pub struct NewsDelivery {
 
 /// The control exchange: everybody's broadcasts, at most once.
 pub trait ControlLink: Send + Sync + 'static {
-    /// Sends to everybody, the sender included.
+    /// Sends to everybody of the message's [`audience`](Control::audience), the sender included.
     fn broadcast(&self, control: &Control) -> impl Future<Output = Result<(), QueueError>> + Send;
 
     /// Sends to one worker. Lost without a word if it is gone.

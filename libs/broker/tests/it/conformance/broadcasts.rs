@@ -1,6 +1,6 @@
 //! Control messages and live events: best effort, to the right ones, never unbounded.
 
-use mailfleet_model::fleet::{Control, ControlLink, GatewayQueue, WorkerQueue};
+use mailfleet_model::fleet::{Audience, Control, ControlLink, GatewayQueue, WorkerQueue};
 
 use super::{Broker, quiet, soon, topology};
 use crate::samples::{self, control, live};
@@ -29,6 +29,27 @@ pub(crate) async fn a_broadcast_reaches_everybody<B: Broker>(broker: &B) {
     send(&w2, &control(2)).await;
     assert_eq!([heard(&g1).await, heard(&g2).await], [control(2), control(2)]);
     assert_eq!(heard(&w2).await, control(2));
+}
+
+pub(crate) async fn a_broadcast_wakes_only_those_whom_it_concerns<B: Broker>(broker: &B) {
+    let (gateway, worker) = (broker.gateway("gateway").await, broker.worker("worker").await);
+    let (gateway, worker) = (gateway.control().await.unwrap(), worker.control().await.unwrap());
+    for message in samples::every_control() {
+        send(&gateway, &message).await;
+        send(&worker, &message).await;
+        // What comes next at each is this message, where it concerns it, and then the mark.
+        send(&gateway, &control(1)).await;
+        if message.audience() != Audience::Workers {
+            assert_eq!(
+                [heard(&gateway).await, heard(&gateway).await],
+                [message.clone(), message.clone()]
+            );
+        }
+        if message.audience() != Audience::Gateways {
+            assert_eq!([heard(&worker).await, heard(&worker).await], [message.clone(), message]);
+        }
+        assert_eq!([heard(&gateway).await, heard(&worker).await], [control(1), control(1)]);
+    }
 }
 
 pub(crate) async fn what_is_told_to_one_worker_reaches_nobody_else<B: Broker>(broker: &B) {
@@ -110,7 +131,12 @@ pub(crate) async fn control_and_live_events_arrive_whole<B: Broker>(broker: &B) 
     let (from, to) = (gateway.control().await.unwrap(), worker.control().await.unwrap());
     for message in samples::every_control() {
         send(&from, &message).await;
-        assert_eq!(heard(&to).await, message);
+        if message.audience() != Audience::Workers {
+            assert_eq!(heard(&from).await, message);
+        }
+        if message.audience() != Audience::Gateways {
+            assert_eq!(heard(&to).await, message);
+        }
     }
     worker.live(&samples::name("gateway"), samples::rich_live());
     assert_eq!(soon("a live event", gateway.next_live()).await, samples::rich_live());

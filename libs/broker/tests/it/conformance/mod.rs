@@ -88,6 +88,7 @@ macro_rules! suite {
         );
         $crate::conformance::suite!(@module broadcasts $broker:
             a_broadcast_reaches_everybody,
+            a_broadcast_wakes_only_those_whom_it_concerns,
             what_is_told_to_one_worker_reaches_nobody_else,
             a_slow_receiver_loses_its_own_messages_only,
             live_events_go_to_their_gateway,
