@@ -6,9 +6,11 @@
 use std::path::PathBuf;
 use std::{env, fs};
 
-const FILES: [&str; 11] = [
+const FILES: [&str; 13] = [
+    "mailfleet/events/v1/event.proto",
     "mailfleet/v1/batch.proto",
     "mailfleet/v1/batch_service.proto",
+    "mailfleet/v1/event_service.proto",
     "mailfleet/v1/fault.proto",
     "mailfleet/v1/fleet_service.proto",
     "mailfleet/v1/job.proto",

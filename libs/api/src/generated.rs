@@ -12,6 +12,14 @@ pub mod v1 {
     include!(concat!(env!("OUT_DIR"), "/mailfleet.v1.rs"));
 }
 
+/// What other services are told.
+pub mod events {
+    /// The messages of the package `mailfleet.events.v1`.
+    pub mod v1 {
+        include!(concat!(env!("OUT_DIR"), "/mailfleet.events.v1.rs"));
+    }
+}
+
 /// The messages of the package `mailfleet.queue.v1`, which stay inside this crate.
 pub(crate) mod queue {
     #[expect(unreachable_pub, reason = "the generator knows one visibility")]

@@ -46,13 +46,19 @@ pub fn watch_token(version: u64) -> String {
 /// One violation of the field `watch_token`.
 pub fn parse_watch_token(token: &str) -> Result<Option<u64>, Violations> {
     let mut bad = Violations::default();
+    read_token("watch_token", token, &mut bad).ok_or(bad)
+}
+
+/// Reads a token of this form in any field; `Some(None)` for an empty one, and `None` after
+/// saying what is wrong with it.
+pub(crate) fn read_token(field: &str, token: &str, bad: &mut Violations) -> Option<Option<u64>> {
     if token.is_empty() {
-        return Ok(None);
+        return Some(None);
     }
     // The integer parser would take a sign.
     let is_hex = token.len() == 16 && token.bytes().all(|b| b.is_ascii_hexdigit());
     let version = u64::from_str_radix(token, 16).ok().filter(|_| is_hex);
-    bad.check("watch_token", version.ok_or("is not a token of this service")).map(Some).ok_or(bad)
+    bad.check(field, version.ok_or("is not a token of this service")).map(Some)
 }
 
 /// The job with its legs, and the report if it is to be shown.

@@ -50,6 +50,10 @@ impl Document for v1::BatchCause {
     const NAME: &'static str = "mailfleet.v1.BatchCause";
 }
 
+impl Document for crate::events::v1::Event {
+    const NAME: &'static str = "mailfleet.events.v1.Event";
+}
+
 impl Document for v1::Worker {
     const NAME: &'static str = "mailfleet.v1.Worker";
 }

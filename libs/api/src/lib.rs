@@ -8,6 +8,7 @@
 //! * [`request`]: a `ValidateRequest` becomes a checked [`mailfleet_model::Validation`].
 //! * [`job`]: jobs of the store become `Job`s, and lists their filters.
 //! * [`batch`]: batches and their items, as callers see them and ask for them.
+//! * [`notice`]: what other services are told, as [`events`] has it.
 //! * [`fleet`]: workers and limit groups, as operators see and set them.
 //! * [`order`]: what stands in the store's and the broker's payloads, both ways.
 //! * [`report`] and [`event`]: reports and live events, both ways.
@@ -26,6 +27,7 @@ mod generated;
 pub mod job;
 pub mod json;
 mod leg;
+pub mod notice;
 pub mod order;
 pub mod queue;
 mod redact;
@@ -35,7 +37,7 @@ mod suggestion;
 mod tls;
 mod when;
 
-pub use generated::{FILE_DESCRIPTOR_SET, v1};
+pub use generated::{FILE_DESCRIPTOR_SET, events, v1};
 
 #[cfg(test)]
 mod fixtures;

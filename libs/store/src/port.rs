@@ -8,8 +8,8 @@ use mailfleet_model::fleet::{
     Added, Admission, BatchChange, BatchCounts, BatchDraft, BatchId, BatchOpened, BatchRecord,
     BatchReport, BatchView, CauseCount, Dispatch, Erased, Fed, GroupId, GroupLimits, GroupSettings,
     GroupView, ItemDraft, ItemFilter, ItemRecord, JobChange, JobDraft, JobFilter, JobPage,
-    JobState, JobView, LegId, LegRecord, Release, ShardIndex, Store, StoreError, SubmitView,
-    Submitted, TenantId, Timestamp, Usage, ZoneName,
+    JobState, JobView, LegId, LegRecord, Notice, NoticePage, NoticeTurn, Release, ShardIndex,
+    Store, StoreError, SubmitView, Submitted, TenantId, Timestamp, Usage, ZoneName,
 };
 
 use crate::config::Defaults;
@@ -22,6 +22,7 @@ use crate::work::feed::FeedBatch;
 use crate::work::group::{Group, Groups, SetGroup};
 use crate::work::items::{Items, OpenItems};
 use crate::work::job::{Job, Jobs, Now, TenantUsage, Versions};
+use crate::work::notices::{ForgetNotices, Notices, NoticesToPublish, PlaceNotices};
 use crate::work::published::MarkPublished;
 use crate::work::redrive::Redrive;
 use crate::work::release::ReleaseLegs;
@@ -265,6 +266,27 @@ impl<B: Backend> Store for SqlStore<B> {
         limit: u32,
     ) -> Result<Option<u64>, StoreError> {
         plain(self, Redrive { batch, filter: filter.clone(), until, limit }).await
+    }
+
+    async fn place_notices(&self, limit: u32) -> Result<Option<(u64, bool)>, StoreError> {
+        plain(self, PlaceNotices { limit }).await
+    }
+
+    async fn notices_to_publish(&self, turn: &NoticeTurn) -> Result<Vec<Notice>, StoreError> {
+        plain(self, NoticesToPublish { turn: turn.clone() }).await
+    }
+
+    async fn notices(
+        &self,
+        tenant: &TenantId,
+        after: u64,
+        limit: u32,
+    ) -> Result<NoticePage, StoreError> {
+        plain(self, Notices { tenant: tenant.clone(), after, limit }).await
+    }
+
+    async fn forget_notices(&self, age: Duration, limit: u32) -> Result<u64, StoreError> {
+        plain(self, ForgetNotices { age, limit }).await
     }
 
     async fn purge(&self, age: Duration, limit: u32) -> Result<u64, StoreError> {

@@ -42,6 +42,10 @@ pub struct Config {
     pub pools: BTreeMap<PoolName, Vec<IpAddr>>,
     /// How long ended jobs are kept. Defaults to 7 days.
     pub retention: Duration,
+    /// Whether events are published on the broker. Defaults to no: they are streamed either way.
+    pub publish_events: bool,
+    /// How long events are kept, published or not. Defaults to 1 day.
+    pub keep_events: Duration,
     /// Longest wait for the addresses of a host before a job is stored; one that has none by
     /// then is counted by its name. Defaults to 2 s.
     pub resolve_within: Duration,
@@ -72,6 +76,8 @@ impl Default for Config {
             group_limits: BTreeMap::new(),
             pools: BTreeMap::new(),
             retention: Duration::from_secs(7 * 24 * 60 * 60),
+            publish_events: false,
+            keep_events: Duration::from_secs(24 * 60 * 60),
             resolve_within: Duration::from_secs(2),
         }
     }

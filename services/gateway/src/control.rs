@@ -137,6 +137,8 @@ async fn listen<S: Store, Q: GatewayQueue>(gateway: &Arc<Gateway<S, Q>>, link: &
             }
             Control::JobsChanged(jobs) => {
                 jobs.into_iter().for_each(|job| gateway.watchers.notify(job));
+                gateway.notices.written_elsewhere();
+            }
             }
             Control::Announce(news) => gateway.members.heard(news, gateway.now()),
             Control::State { request, worker, groups } => {

@@ -82,6 +82,7 @@ impl<S: Store, Q: GatewayQueue> Gateway<S, Q> {
                 batch.id = %batch, tenant = %fed.batch.tenant, from = %fed.was,
                 state = %fed.batch.state, reason, "batch changed"
             );
+            self.notices.written();
         }
         if *ask != Ask::Feed {
             self.feeds.wake([batch]);

@@ -28,6 +28,7 @@ use crate::control::{self, Link};
 use crate::feed::{self, Feeds};
 use crate::marks::{self, Marks};
 use crate::members::Members;
+use crate::notices::{self, Notices};
 use crate::pace::Pace;
 use crate::states::Questions;
 use crate::supervise::supervise;
@@ -75,6 +76,7 @@ pub struct Gateway<S, Q: GatewayQueue> {
     pub(crate) wakes: Arc<Wakes>,
     pub(crate) marks: Marks,
     pub(crate) feeds: Feeds,
+    pub(crate) notices: Notices,
     pub(crate) link: Link<Q::Link>,
     pub(crate) watchers: Arc<Watchers>,
     pub(crate) members: Members,
@@ -101,6 +103,8 @@ pub(crate) struct Troubles {
     pub(crate) collect: Trouble,
     pub(crate) sweep: Trouble,
     pub(crate) feed: Trouble,
+    pub(crate) notices: Trouble,
+    pub(crate) notices_out: Trouble,
     pub(crate) control: Trouble,
     pub(crate) watch: Trouble,
     pub(crate) health: Trouble,
@@ -137,6 +141,8 @@ impl<S: Store, Q: GatewayQueue> Gateway<S, Q> {
         start!("marks", marks::run);
         start!("feed", feed::run);
         start!("collect", collect::run);
+        start!("notices", notices::place);
+        start!("events", notices::publish);
         start!("sweep", sweep::run);
         start!("control", control::run);
         start!("changes", control::tell_changes);
@@ -161,6 +167,7 @@ impl<S: Store, Q: GatewayQueue> Gateway<S, Q> {
             wakes: Arc::default(),
             marks: Marks::default(),
             feeds: Feeds::default(),
+            notices: Notices::default(),
             link: Link::default(),
             watchers: Arc::default(),
             members: Members::default(),
@@ -175,6 +182,8 @@ impl<S: Store, Q: GatewayQueue> Gateway<S, Q> {
                 collect: Trouble::with("collecting results"),
                 sweep: Trouble::with("sweeping"),
                 feed: Trouble::with("feeding batches"),
+                notices: Trouble::with("placing events"),
+                notices_out: Trouble::with("publishing events"),
                 control: Trouble::with("the control exchange"),
                 watch: Trouble::with("watching jobs"),
                 health: Trouble::with("the store"),
@@ -211,6 +220,7 @@ impl<S: Store, Q: GatewayQueue> Gateway<S, Q> {
         let Some(((answer, changed, ended), wake)) = advanced else { return Ok(None) };
         if let Some((state, verdict, batch)) = ended {
             self.feeds.wake(batch);
+            self.notices.written();
             let verdict = verdict.map_or("", Into::into);
             tracing::info!(job.id = %job, %state, verdict, "job ended");
             // Nobody needs what its legs would still find, and each login costs a slot.

@@ -22,6 +22,7 @@ mod item;
 mod marks;
 mod members;
 mod message;
+mod notices;
 mod pace;
 mod rpc;
 mod server;

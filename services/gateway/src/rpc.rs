@@ -2,6 +2,7 @@
 //! which trace.
 
 mod batch;
+mod events;
 mod explain;
 mod fleet;
 mod job;
@@ -25,6 +26,7 @@ use crate::status;
 use crate::tenants::{Caller, Role};
 
 pub(crate) use batch::Batches;
+pub(crate) use events::Events;
 pub(crate) use fleet::Fleet;
 pub(crate) use job::Jobs;
 pub(crate) use validation::Validations;

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use mailfleet_api::FILE_DESCRIPTOR_SET;
 use mailfleet_api::v1::batch_service_server::{self, BatchServiceServer};
+use mailfleet_api::v1::event_service_server::{self, EventServiceServer};
 use mailfleet_api::v1::fleet_service_server::{self, FleetServiceServer};
 use mailfleet_api::v1::job_service_server::{self, JobServiceServer};
 use mailfleet_api::v1::validation_service_server::{self, ValidationServiceServer};
@@ -26,7 +27,7 @@ use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 
 use crate::gateway::Gateway;
-use crate::rpc::{Batches, Fleet, Jobs, Validations};
+use crate::rpc::{Batches, Events, Fleet, Jobs, Validations};
 
 /// Longest wait for streams that were told to end.
 const STOP_GRACE: Duration = Duration::from_secs(5);
@@ -47,10 +48,11 @@ const MAX_SMALL_REQUEST: usize = 16 * 1024;
 const REFLECTION: &str = "grpc.reflection.v1.ServerReflection";
 const REFLECTION_ALPHA: &str = "grpc.reflection.v1alpha.ServerReflection";
 /// The services whose health is told; the empty name stands for all of them.
-const SERVICES: [&str; 5] = [
+const SERVICES: [&str; 6] = [
     "",
     validation_service_server::SERVICE_NAME,
     batch_service_server::SERVICE_NAME,
+    event_service_server::SERVICE_NAME,
     job_service_server::SERVICE_NAME,
     fleet_service_server::SERVICE_NAME,
 ];
@@ -183,6 +185,7 @@ async fn router<S: Store, Q: GatewayQueue>(
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
             .with_service_name(validation_service_server::SERVICE_NAME)
             .with_service_name(batch_service_server::SERVICE_NAME)
+            .with_service_name(event_service_server::SERVICE_NAME)
             .with_service_name(job_service_server::SERVICE_NAME)
             .with_service_name(fleet_service_server::SERVICE_NAME)
             .with_service_name(tonic_health::pb::health_server::SERVICE_NAME)
@@ -195,6 +198,9 @@ async fn router<S: Store, Q: GatewayQueue>(
         .max_decoding_message_size(config.max_request_bytes)
         .max_encoding_message_size(MAX_ANSWER);
     let jobs = JobServiceServer::new(Jobs(Arc::clone(gateway)))
+        .max_decoding_message_size(MAX_SMALL_REQUEST)
+        .max_encoding_message_size(MAX_ANSWER);
+    let events = EventServiceServer::new(Events(Arc::clone(gateway)))
         .max_decoding_message_size(MAX_SMALL_REQUEST)
         .max_encoding_message_size(MAX_ANSWER);
     let fleet = FleetServiceServer::new(Fleet(Arc::clone(gateway)))
@@ -217,6 +223,7 @@ async fn router<S: Store, Q: GatewayQueue>(
         .add_service(validations)
         .add_service(batches)
         .add_service(jobs)
+        .add_service(events)
         .add_service(fleet);
     Ok((health, router))
 }

@@ -79,6 +79,11 @@ pub(crate) fn no_such_batch(language: Option<Language>) -> Status {
     plain(&words::BATCH_NOT_FOUND, HashMap::new(), ErrorDetails::new(), language)
 }
 
+/// The events behind the caller's token are not all kept.
+pub(crate) fn events_forgotten(language: Option<Language>) -> Status {
+    plain(&words::EVENTS_FORGOTTEN, HashMap::new(), ErrorDetails::new(), language)
+}
+
 /// The batch is in no state for it.
 pub(crate) fn batch_state(state: BatchState, language: Option<Language>) -> Status {
     let metadata = HashMap::from([("state".to_owned(), state.to_string())]);

@@ -102,6 +102,12 @@ impl<S: Store, Q: GatewayQueue> Gateway<S, Q> {
     async fn purge(&self) -> Result<(), StoreError> {
         let rows = self.rules.sweep.rows;
         for _ in 0..PURGES {
+            let gone = self.store.forget_notices(self.config.keep_events, rows).await?;
+            if gone < u64::from(rows) {
+                break;
+            }
+        }
+        for _ in 0..PURGES {
             let gone = self.store.purge(self.config.retention, rows).await?;
             if gone > 0 {
                 tracing::info!(jobs = gone, "ended jobs were deleted");

@@ -10,6 +10,7 @@ use mailfleet_remedy::Language;
 
 use crate::batch::BatchCommand;
 use crate::client::CallerArgs;
+use crate::events::EventsCommand;
 use crate::fleet::FleetCommand;
 use crate::job::JobCommand;
 use crate::keys::KeysCommand;
@@ -64,6 +65,11 @@ pub(crate) enum Command {
     Batch {
         #[command(subcommand)]
         command: BatchCommand,
+    },
+    /// Follow what has ended, as other services do
+    Events {
+        #[command(subcommand)]
+        command: EventsCommand,
     },
     /// See workers, shards and limit groups; set, pause and resume limits; drain workers
     Fleet {

@@ -8,6 +8,7 @@ mod client;
 mod config;
 mod demo;
 mod egress;
+mod events;
 mod exit;
 mod explain;
 mod fleet;
@@ -57,6 +58,7 @@ fn run(cli: &Cli) -> Result<Exit, Error> {
         Command::Worker(args) => on_runtime(run::worker(args, cli.verbose)),
         Command::Job { command } => on_runtime(job::run(command)),
         Command::Batch { command } => on_runtime(batch::run(command)),
+        Command::Events { command } => on_runtime(events::run(command)),
         Command::Fleet { command } => on_runtime(fleet::run(command)),
         Command::Config { command } => config::command::run(command),
         Command::Keys { command } => keys::run(command),

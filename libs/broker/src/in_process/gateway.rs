@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use mailfleet_model::fleet::{
-    GatewayId, GatewayQueue, LegMessage, Live, NewsDelivery, NewsSource, QueueError, WorkerMessage,
-    WorkerNews,
+    GatewayId, GatewayQueue, LegMessage, Live, NewsDelivery, NewsSource, Notice, QueueError,
+    WorkerMessage, WorkerNews,
 };
 
 use super::queue::{Sharing, Subscription};
@@ -50,6 +50,11 @@ impl GatewayQueue for InProcessGateway {
         let queue = self.hub.shard(&message.group.zone, message.shard);
         let queue = queue.ok_or_else(|| refused(OPERATION, Unroutable))?;
         queue.push(message.clone()).map_err(|full| refused(OPERATION, full))
+    }
+
+    /// Nobody outside could bind a queue in here: such a gateway's services watch its stream.
+    async fn publish_notice(&self, _: &Notice) -> Result<(), QueueError> {
+        Ok(())
     }
 
     async fn news(&self) -> Result<InProcessNews, QueueError> {

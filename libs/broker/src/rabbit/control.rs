@@ -12,7 +12,7 @@ use mailfleet_model::fleet::{Audience, Control, ControlLink, QueueError, WorkerI
 use super::Settings;
 use super::inbox::Inbox;
 use super::line::Line;
-use super::publish::{Care, Publication, Publisher};
+use super::publish::{Publication, Publisher};
 use super::topology::Names;
 use super::trouble::bounded;
 
@@ -60,8 +60,8 @@ impl RabbitLink {
 
     async fn send(&self, exchange: &str, key: &str, control: &Control) -> Result<(), QueueError> {
         let body = control_to_bytes(control);
-        let care = Care::BestEffort;
-        let publication = Publication { exchange, key, body: &body, traceparent: None, care };
+        let best_effort = Publication::best_effort(key, &body);
+        let publication = Publication { exchange, ..best_effort };
         let sent = self.publisher.publish(publication);
         bounded("send a control message", self.deadline, sent).await
     }

@@ -54,7 +54,8 @@ impl RabbitMq {
                 let Some(queue) = origin(&message) else { return Ok(Step::Kept) };
                 let traceparent =
                     header(&message, "traceparent").and_then(|b| str::from_utf8(b).ok());
-                match publisher.durable(&queue, &message.data, traceparent).await {
+                // Boxed: with everything else of this step it is too large for a stack.
+                match Box::pin(publisher.durable(&queue, &message.data, traceparent)).await {
                     Ok(()) => {}
                     Err(Trouble::Unroutable | Trouble::Full) => return Ok(Step::Kept),
                     Err(trouble) => return Err(trouble),

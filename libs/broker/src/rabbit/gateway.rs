@@ -4,16 +4,19 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
+use mailfleet_api::notice::{EVENT, to_bytes};
 use mailfleet_api::queue::{Read, leg_to_bytes, live_from_bytes, news_from_bytes};
 use mailfleet_model::fleet::{
-    GatewayId, GatewayQueue, LegMessage, Live, NewsDelivery, NewsSource, QueueError, WorkerNews,
+    GatewayId, GatewayQueue, LegMessage, Live, NewsDelivery, NewsSource, Notice, QueueError,
+    WorkerNews,
 };
 use tokio::sync::Mutex;
 
 use super::inbox::Inbox;
 use super::intake::{Intake, Sharing};
 use super::line::Line;
-use super::publish::Publisher;
+use super::publish::{About, Care, Publication, Publisher};
+use super::topology::routing_key;
 use super::trouble::{Trouble, bounded};
 use super::{RabbitLink, Settings};
 
@@ -96,12 +99,37 @@ impl GatewayQueue for RabbitGateway {
         bounded("publish a leg", settings.deadline, publishing).await
     }
 
+    async fn publish_notice(&self, notice: &Notice) -> Result<(), QueueError> {
+        let settings = &self.settings;
+        let publishing = async {
+            let (exchange, key) = (settings.names.events(), routing_key(notice));
+            let (body, id) = (to_bytes(notice), notice.id.0.to_string());
+            let seconds = notice.at.0 / 1_000_000;
+            let publication = Publication {
+                exchange: &exchange,
+                key: &key,
+                body: &body,
+                traceparent: notice.traceparent.as_deref(),
+                care: Care::Offered,
+                about: Some(About { id: &id, kind: EVENT, seconds }),
+            };
+            let published = self.publisher.publish(publication).await;
+            if published.as_ref().is_err_and(Trouble::is_missing) {
+                // Somebody deleted it: the next publication finds it again.
+                let wire = self.publisher.line().wire().await?;
+                settings.names.declare_exchanges(&wire).await?;
+            }
+            published
+        };
+        bounded("publish an event", settings.deadline, publishing).await
+    }
+
     async fn news(&self) -> Result<RabbitNews, QueueError> {
         let opening = async {
             let wire = self.consume.wire().await?;
             let queue = self.settings.names.news();
             match Intake::open(Arc::clone(&wire), &queue, NEWS_PREFETCH, Sharing::Shared).await {
-                Err(trouble) if trouble.is_missing_queue() => {
+                Err(trouble) if trouble.is_missing() => {
                     self.settings.names.declare(&wire, &self.settings.topology).await?;
                     Intake::open(wire, &queue, NEWS_PREFETCH, Sharing::Shared).await
                 }

@@ -23,6 +23,18 @@ pub(super) struct Publication<'a> {
     pub(super) body: &'a [u8],
     pub(super) traceparent: Option<&'a str>,
     pub(super) care: Care,
+    /// For receivers that are not ours.
+    pub(super) about: Option<About<'a>>,
+}
+
+/// What a message says of itself to receivers that are not ours.
+pub(super) struct About<'a> {
+    /// By it they know what came twice.
+    pub(super) id: &'a str,
+    /// The protobuf message that the body holds.
+    pub(super) kind: &'static str,
+    /// When it happened, in seconds since 1970: AMQP has no finer times.
+    pub(super) seconds: u64,
 }
 
 /// What becomes of a message that nobody waits for, or that a broker loses.
@@ -30,6 +42,8 @@ pub(super) struct Publication<'a> {
 pub(super) enum Care {
     /// Persistent and mandatory: without a queue it is an error.
     Durable,
+    /// Persistent, and gone where nobody has bound a queue.
+    Offered,
     /// Gone without a word.
     BestEffort,
 }
@@ -37,7 +51,8 @@ pub(super) enum Care {
 impl<'a> Publication<'a> {
     /// To a queue, if it is there.
     pub(super) fn best_effort(queue: &'a str, body: &'a [u8]) -> Self {
-        Self { exchange: "", key: queue, body, traceparent: None, care: Care::BestEffort }
+        let care = Care::BestEffort;
+        Self { exchange: "", key: queue, body, traceparent: None, care, about: None }
     }
 }
 
@@ -48,12 +63,18 @@ impl Publication<'_> {
 
     pub(super) fn properties(&self) -> BasicProperties {
         let delivery_mode = match self.care {
-            Care::Durable => 2,
+            Care::Durable | Care::Offered => 2,
             Care::BestEffort => 1,
         };
-        let properties = BasicProperties::default()
+        let mut properties = BasicProperties::default()
             .with_content_type("application/x-protobuf".into())
             .with_delivery_mode(delivery_mode);
+        if let Some(About { id, kind, seconds }) = &self.about {
+            properties = properties
+                .with_message_id((*id).into())
+                .with_type((*kind).into())
+                .with_timestamp(*seconds);
+        }
         match self.traceparent {
             None => properties,
             Some(traceparent) => {
@@ -91,7 +112,8 @@ impl Publisher {
         traceparent: Option<&str>,
     ) -> Result<(), Trouble> {
         let care = Care::Durable;
-        self.publish(Publication { exchange: "", key: queue, body, traceparent, care }).await
+        let (exchange, key, about) = ("", queue, None);
+        self.publish(Publication { exchange, key, body, traceparent, care, about }).await
     }
 
     /// Publishes, and waits until the broker has confirmed it. The caller bounds the wait.

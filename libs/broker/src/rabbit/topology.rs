@@ -11,11 +11,14 @@
 //! | `….dead` | what could not be read: durable, the oldest goes first |
 //! | `….live.<gateway>` | live events of one gateway: its own, gone with it |
 //! | `….control`, `….tell` | exchanges: to everybody, and to one worker |
+//! | `….events` | topic exchange for other services, which bind queues of their own |
 
 use lapin::options::{ExchangeDeclareOptions, QueueDeclareOptions};
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{Channel, ExchangeKind};
-use mailfleet_model::fleet::{GatewayId, ShardIndex, ZoneName};
+use mailfleet_model::fleet::{
+    BatchTurned, GatewayId, JobEnded, Notice, ShardIndex, Subject, ZoneName,
+};
 
 use super::trouble::Trouble;
 use super::wire::Wire;
@@ -62,6 +65,10 @@ impl Names {
         format!("{}.tell", self.prefix)
     }
 
+    pub(super) fn events(&self) -> String {
+        format!("{}.events", self.prefix)
+    }
+
     /// Declares whatever has to be there before anybody can work. Declaring again changes
     /// nothing.
     pub(super) async fn declare(&self, wire: &Wire, topology: &Topology) -> Result<(), Trouble> {
@@ -80,7 +87,11 @@ impl Names {
     /// Declares the exchanges, before somebody binds to them.
     pub(super) async fn declare_exchanges(&self, wire: &Wire) -> Result<(), Trouble> {
         let channel = wire.channel().await?;
-        let kinds = [(self.control(), ExchangeKind::Fanout), (self.tell(), ExchangeKind::Direct)];
+        let kinds = [
+            (self.control(), ExchangeKind::Fanout),
+            (self.tell(), ExchangeKind::Direct),
+            (self.events(), ExchangeKind::Topic),
+        ];
         for (name, kind) in kinds {
             let options =
                 ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };
@@ -121,6 +132,18 @@ impl Names {
         arguments.insert("x-dead-letter-routing-key".into(), text(&self.dead()));
         arguments
     }
+}
+
+/// What other services bind their queues by: what happened, how, and to whom. The tenant comes
+/// last, since its name may hold dots.
+pub(super) fn routing_key(notice: &Notice) -> String {
+    let (what, how): (&str, &str) = match notice.subject {
+        Subject::Job(JobEnded { state, verdict, .. }) => {
+            ("job", verdict.map_or_else(|| state.into(), Into::into))
+        }
+        Subject::Batch(BatchTurned { state, .. }) => ("batch", state.into()),
+    };
+    format!("{what}.{}.{}", how.to_ascii_lowercase(), notice.tenant)
 }
 
 /// For an inbox: the oldest goes when a new one comes.

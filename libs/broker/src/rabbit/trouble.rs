@@ -52,8 +52,8 @@ impl Trouble {
         }
     }
 
-    /// Whether a queue that should be there is not.
-    pub(super) fn is_missing_queue(&self) -> bool {
+    /// Whether a queue or exchange that should be there is not.
+    pub(super) fn is_missing(&self) -> bool {
         self.soft().is_some_and(|(error, _)| error == AMQPSoftError::NOTFOUND)
     }
 

@@ -70,7 +70,7 @@ impl RabbitWorker {
         let queue = settings.names.shard(zone, shard);
         let mut opened =
             Intake::open(Arc::clone(&wire), &queue, prefetch, Sharing::Exclusive).await;
-        if opened.as_ref().is_err_and(Trouble::is_missing_queue) {
+        if opened.as_ref().is_err_and(Trouble::is_missing) {
             settings.names.declare_shard(&wire, &settings.topology, zone, shard).await?;
             opened = Intake::open(wire, &queue, prefetch, Sharing::Exclusive).await;
         }

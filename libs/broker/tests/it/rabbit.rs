@@ -1,5 +1,6 @@
 //! RabbitMQ passes the suite, and does what only a broker of its own process can do wrong.
 
+mod events;
 mod faults;
 mod lab;
 mod letters;

@@ -12,6 +12,7 @@ mod item;
 mod job;
 mod leg;
 mod message;
+mod notice;
 mod queue;
 mod shard;
 mod store;
@@ -39,6 +40,7 @@ pub use message::{
     Announcement, Audience, Control, LegMessage, Live, Outcome, PeerSide, PeerWord, ReturnReason,
     Returned, StartAnswer, StartRule, WorkerMessage, WorkerNews,
 };
+pub use notice::{BatchTurned, JobEnded, Notice, NoticeId, NoticePage, NoticeTurn, Subject};
 pub use queue::{
     ClaimError, ControlLink, Delivery, GatewayQueue, NewsDelivery, NewsSource, QueueError,
     ShardClaim, WorkerQueue,

@@ -9,6 +9,7 @@ use std::future::Future;
 
 use super::id::{GatewayId, LegId, WorkerId, ZoneName};
 use super::message::{Control, LegMessage, Live, WorkerMessage, WorkerNews};
+use super::notice::Notice;
 use super::shard::ShardIndex;
 
 /// Why the broker did not do it.
@@ -63,6 +64,13 @@ pub trait GatewayQueue: Send + Sync + 'static {
     fn publish_leg(
         &self,
         message: &LegMessage,
+    ) -> impl Future<Output = Result<(), QueueError>> + Send;
+
+    /// Publishes a notice for other services: persistent, confirmed, and gone where nobody has
+    /// bound a queue. Publishing twice is harmless: receivers know it by its id.
+    fn publish_notice(
+        &self,
+        notice: &Notice,
     ) -> impl Future<Output = Result<(), QueueError>> + Send;
 
     /// Consumes the durable queue of workers' news, beside all other gateways.

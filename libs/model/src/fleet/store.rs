@@ -20,6 +20,7 @@ use super::id::{BatchId, Dispatch, GroupId, LegId, TenantId, ZoneName};
 use super::item::{Added, CauseCount, ItemDraft, ItemFilter, ItemRecord};
 use super::job::{BatchCounts, JobClass, JobDraft, JobRecord, JobState};
 use super::leg::LegRecord;
+use super::notice::{Notice, NoticePage, NoticeTurn};
 use super::shard::ShardIndex;
 use super::time::Timestamp;
 use super::view::{Admission, GroupView, JobChange, JobView, Release, SubmitView, Usage};
@@ -349,6 +350,41 @@ pub trait Store: Send + Sync + 'static {
         until: Timestamp,
         limit: u32,
     ) -> impl Future<Output = Result<Option<u64>, StoreError>> + Send;
+
+    /// Gives places to notices that have none yet, in the order of their time, at most `limit`
+    /// at once; returns the last place of all and whether there may be more. `None` while another
+    /// gateway is at it.
+    ///
+    /// A notice is written by whatever ends a job or turns a batch, in the same transaction.
+    /// Its place comes later and under one lock, so that places are seen in their order: a
+    /// reader that has seen one has seen all before it.
+    fn place_notices(
+        &self,
+        limit: u32,
+    ) -> impl Future<Output = Result<Option<(u64, bool)>, StoreError>> + Send;
+
+    /// Notes what a gateway has published, and hands out what comes next, in its order: empty if
+    /// nothing does, or while another gateway holds the turn. A gateway that dies with some in
+    /// its hands loses the turn when `hold` has passed; they are then handed out again.
+    fn notices_to_publish(
+        &self,
+        turn: &NoticeTurn,
+    ) -> impl Future<Output = Result<Vec<Notice>, StoreError>> + Send;
+
+    /// A tenant's notices behind a place, at most `limit`.
+    fn notices(
+        &self,
+        tenant: &TenantId,
+        after: u64,
+        limit: u32,
+    ) -> impl Future<Output = Result<NoticePage, StoreError>> + Send;
+
+    /// Deletes notices that are older than `age`, published or not, at most `limit`; how many.
+    fn forget_notices(
+        &self,
+        age: Duration,
+        limit: u32,
+    ) -> impl Future<Output = Result<u64, StoreError>> + Send;
 
     /// Deletes jobs that have been final for longer than `age`, and entries of the attempt
     /// ledger that are as old. Returns how many jobs are gone.

@@ -5,6 +5,7 @@ pub(crate) mod end;
 pub(crate) mod group;
 pub(crate) mod job;
 pub(crate) mod leg;
+pub(crate) mod notice;
 
 use mailfleet_model::fleet::{BatchId, GroupId};
 use uuid::Uuid;

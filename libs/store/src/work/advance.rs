@@ -7,17 +7,18 @@
 
 use std::collections::BTreeSet;
 
-use mailfleet_model::JobId;
 use mailfleet_model::fleet::{
-    GroupId, ItemEnd, JobChange, JobRecord, JobState, JobView, LedgerEntry, LegId, LegRecord,
-    LegState, Timestamp,
+    GroupId, ItemEnd, JobChange, JobEnded, JobRecord, JobState, JobView, LedgerEntry, LegId,
+    LegRecord, LegState, Subject, Timestamp,
 };
+use mailfleet_model::{JobId, Verdict};
 
 use crate::columns::leg;
 use crate::trouble::Trouble;
 use crate::tx::{Access, Decide, Statement, Tx, Work, Writes};
 use crate::value::Value;
 use crate::work::counts::{Counted, Counts};
+use crate::work::notices::NewNotice;
 use crate::work::{group, items, job};
 
 pub(crate) struct Advance {
@@ -44,11 +45,13 @@ impl Work for Advance {
         }
         let legs = changed_legs(&view, &change)?;
         let ended = check_job(&view, change.job.as_ref())?;
-        let (counts, item) = match ended {
-            None => (Counts::default(), None),
+        let (counts, item, notice) = match ended {
+            None => (Counts::default(), None, None),
             Some(job) => {
                 let end = ItemEnd::of(&after(&view, &legs));
-                (counts(&view.job, job), items::end(tx, job, &end).await?)
+                let traceparent = job.traceparent.as_deref();
+                let notice = NewNotice::of(&job.tenant, traceparent, told(job, &end));
+                (counts(&view.job, job), items::end(tx, job, &end).await?, Some(notice))
             }
         };
         let mut writes = Writes::default();
@@ -58,6 +61,9 @@ impl Work for Advance {
         counts.write(&mut writes);
         if let Some(item) = &item {
             item.write(&mut writes);
+        }
+        if let Some(notice) = &notice {
+            notice.write(&mut writes);
         }
         tx.finish(&writes).await?;
         Ok(Some(wake(&legs)))
@@ -198,6 +204,20 @@ fn counts(old: &JobRecord, new: &JobRecord) -> Counts {
     counts.remove(&counted(old, JobState::Open));
     counts.add(&counted(new, new.state));
     counts
+}
+
+/// What other services are told.
+fn told(job: &JobRecord, how: &ItemEnd) -> Subject {
+    let verdict = job.verdict.filter(|_| job.state != JobState::Cancelled);
+    Subject::Job(JobEnded {
+        job: job.id,
+        class: job.class,
+        state: job.state,
+        verdict,
+        code: how.code.filter(|_| verdict.is_some_and(|verdict| verdict != Verdict::Healthy)),
+        batch: job.batch,
+        created: job.created,
+    })
 }
 
 /// All legs as they are after the change.

@@ -4,8 +4,8 @@
 
 use mailfleet_model::JobId;
 use mailfleet_model::fleet::{
-    BatchChange, BatchId, BatchRecord, BatchState, BatchView, Fed, GroupId, ItemState, JobDraft,
-    LegDraft, PauseCause, Payload, Timestamp,
+    BatchChange, BatchId, BatchRecord, BatchState, BatchTurned, BatchView, Fed, GroupId, ItemState,
+    JobDraft, LegDraft, PauseCause, Payload, Timestamp,
 };
 use uuid::Uuid;
 
@@ -18,6 +18,7 @@ use crate::value::Value;
 use crate::work::batch::READY_GROUPS;
 use crate::work::feed_view::{self, Around};
 use crate::work::items::wipe;
+use crate::work::notices::NewNotice;
 use crate::work::submit::NewJobs;
 use crate::work::tally::{self, Tally};
 
@@ -69,6 +70,15 @@ impl Work for FeedBatch {
         let moved = u64::try_from(cancelled.len() + jobs.len()).unwrap_or(u64::MAX);
         let jobs = NewJobs::of(&jobs);
         let mut writes = Writes::default();
+        let notice = (batch.state != was).then(|| {
+            let BatchRecord { id, state, .. } = batch;
+            let pause = batch.pause.as_ref().map(|pause| pause.cause);
+            let turned = BatchTurned { batch: id, state, pause };
+            NewNotice::turned(&batch.tenant, traceparent.as_deref(), turned)
+        });
+        if let Some(notice) = &notice {
+            notice.write(&mut writes);
+        }
         cancel(&mut writes, &self.batch, &cancelled);
         jobs.write(&mut writes, now);
         tally.write(&mut writes);

@@ -10,6 +10,7 @@ pub(crate) mod feed_view;
 pub(crate) mod group;
 pub(crate) mod items;
 pub(crate) mod job;
+pub(crate) mod notices;
 pub(crate) mod published;
 pub(crate) mod redrive;
 pub(crate) mod release;

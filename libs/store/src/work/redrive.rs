@@ -1,11 +1,12 @@
 //! Begins items anew that ended with trouble.
 
-use mailfleet_model::fleet::{BatchId, BatchState, ItemFilter, ItemState, Timestamp};
+use mailfleet_model::fleet::{BatchId, BatchState, BatchTurned, ItemFilter, ItemState, Timestamp};
 
 use crate::trouble::Trouble;
 use crate::tx::{Access, Decide, Statement, Tx, Work, Writes};
 use crate::value::Value;
 use crate::work::items::{filter_values, filtered};
+use crate::work::notices::NewNotice;
 use crate::work::tally::Tally;
 
 pub(crate) struct Redrive {
@@ -24,8 +25,9 @@ impl Work for Redrive {
     const ACCESS: Access = Access::Change;
 
     async fn work(&self, tx: &impl Tx, _: &impl Decide<(), ()>) -> Result<Self::Output, Trouble> {
-        const LOCK: Statement =
-            Statement::of("SELECT state FROM batches WHERE id = $1 FOR NO KEY UPDATE");
+        const LOCK: Statement = Statement::of(
+            "SELECT state, tenant, traceparent FROM batches WHERE id = $1 FOR NO KEY UPDATE",
+        );
         const FAILED: Statement = Statement::of(concat!(
             "SELECT position, verdict, code FROM batch_items WHERE batch = $1 \
                AND state = 'DONE' AND verdict <> 'HEALTHY' AND finished <= $6 \
@@ -45,12 +47,14 @@ impl Work for Redrive {
         );
         let id = Value::id(&self.batch.0);
         let Some(mut row) = tx.row(LOCK, &[id]).await? else { return Ok(None) };
-        match row.name("state")? {
+        let was = row.name("state")?;
+        match was {
             BatchState::Running | BatchState::Paused | BatchState::Done => {}
             BatchState::Uploading | BatchState::Cancelling | BatchState::Cancelled => {
                 return Ok(None);
             }
         }
+        let (tenant, traceparent) = (row.name("tenant")?, row.maybe_text("traceparent")?);
         let mut values = filter_values(&self.batch, &self.filter);
         values.extend([Value::time(self.until), Value::number(self.limit)]);
         let (mut tally, mut rows) = (Tally::default(), Vec::new());
@@ -69,6 +73,13 @@ impl Work for Redrive {
         writes.each(HOLD, rows);
         writes.once(AGAIN, vec![id]);
         tally.write(&mut writes);
+        let notice = (was == BatchState::Done).then(|| {
+            let turned = BatchTurned { batch: self.batch, state: BatchState::Running, pause: None };
+            NewNotice::turned(&tenant, traceparent.as_deref(), turned)
+        });
+        if let Some(notice) = &notice {
+            notice.write(&mut writes);
+        }
         tx.finish(&writes).await?;
         Ok(Some(redriven))
     }

@@ -83,6 +83,7 @@ impl Work for EraseTenant {
         const COUNTS: Statement = Statement::of(
             "DELETE FROM tenant_counts WHERE tenant = $1 AND interactive = 0 AND bulk = 0",
         );
+        const NOTICES: Statement = Statement::of("DELETE FROM notices WHERE tenant = $1");
         const LEFT: Statement = Statement::of(
             "SELECT (SELECT count(*) FROM (SELECT 1 FROM jobs WHERE tenant = $1 LIMIT 1) a) \
                + (SELECT count(*) FROM (SELECT 1 FROM ledger WHERE tenant = $1 LIMIT 1) b) \
@@ -99,6 +100,7 @@ impl Work for EraseTenant {
         delete_refusals(tx, tx.rows(REFUSALS, &some).await?).await?;
         delete_batches(tx, tx.rows(BATCHES, &some).await?).await?;
         tx.run(TURNS, &[tenant]).await?;
+        tx.run(NOTICES, &[tenant]).await?;
         tx.run(COUNTS, &[tenant]).await?;
         let left = tx.row(LEFT, &[tenant]).await?;
         let left = left.map(|mut row| row.number::<u64>("left")).transpose()?;

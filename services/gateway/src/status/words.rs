@@ -48,6 +48,15 @@ pub(super) const KEPT_BACK: Wording = Wording {
                パスワードを変更すれば、すぐに試します。",
 };
 
+pub(super) const EVENTS_FORGOTTEN: Wording = Wording {
+    code: Code::OutOfRange,
+    reason: "EVENTS_FORGOTTEN",
+    english: "Some events behind this token are not kept any more. Begin anew without a token, \
+              and list the jobs for what was missed.",
+    japanese: "このトークン以降のイベントの一部は、すでに保存期間を過ぎています。トークンなしで\
+               最初からやり直し、見逃した分はジョブの一覧で確認してください。",
+};
+
 pub(super) const UNAUTHENTICATED: Wording = Wording {
     code: Code::Unauthenticated,
     reason: "UNAUTHENTICATED",

@@ -5,6 +5,7 @@ mod batch;
 mod calls;
 mod disconnect;
 mod drain;
+mod events;
 mod faults;
 mod jobs;
 mod load;

@@ -9,8 +9,8 @@ use mailfleet_model::fleet::{
     Added, Admission, BatchChange, BatchCounts, BatchDraft, BatchId, BatchOpened, BatchRecord,
     BatchReport, BatchView, CauseCount, Dispatch, Erased, Fed, GroupId, GroupLimits, GroupSettings,
     GroupView, ItemDraft, ItemFilter, ItemRecord, JobChange, JobDraft, JobFilter, JobPage,
-    JobState, JobView, LegId, LegRecord, Release, ShardIndex, Store, StoreError, SubmitView,
-    Submitted, TenantId, Timestamp, Usage, ZoneName,
+    JobState, JobView, LegId, LegRecord, Notice, NoticePage, NoticeTurn, Release, ShardIndex,
+    Store, StoreError, SubmitView, Submitted, TenantId, Timestamp, Usage, ZoneName,
 };
 use mailfleet_store::{Config as StoreConfig, Defaults, SqliteStore};
 
@@ -244,6 +244,27 @@ impl Store for TestStore {
         limit: u32,
     ) -> Result<Option<u64>, StoreError> {
         self.there()?.redrive(batch, filter, until, limit).await
+    }
+
+    async fn place_notices(&self, limit: u32) -> Result<Option<(u64, bool)>, StoreError> {
+        self.there()?.place_notices(limit).await
+    }
+
+    async fn notices_to_publish(&self, turn: &NoticeTurn) -> Result<Vec<Notice>, StoreError> {
+        self.there()?.notices_to_publish(turn).await
+    }
+
+    async fn notices(
+        &self,
+        tenant: &TenantId,
+        after: u64,
+        limit: u32,
+    ) -> Result<NoticePage, StoreError> {
+        self.there()?.notices(tenant, after, limit).await
+    }
+
+    async fn forget_notices(&self, age: Duration, limit: u32) -> Result<u64, StoreError> {
+        self.there()?.forget_notices(age, limit).await
     }
 
     async fn purge(&self, age: Duration, limit: u32) -> Result<u64, StoreError> {

@@ -35,6 +35,7 @@ async fn reflection_lists_the_services() {
             "grpc.health.v1.Health",
             "grpc.reflection.v1.ServerReflection",
             "mailfleet.v1.BatchService",
+            "mailfleet.v1.EventService",
             "mailfleet.v1.FleetService",
             "mailfleet.v1.JobService",
             "mailfleet.v1.ValidationService"

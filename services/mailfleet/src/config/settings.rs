@@ -65,6 +65,10 @@ pub(crate) struct Settings {
     pub(crate) quota: QuotaSettings,
     /// The egress pools; never none, and one of them is the default.
     pub(crate) pools: BTreeMap<PoolName, PoolSettings>,
+    /// Whether events are published on the broker.
+    pub(crate) publish_events: bool,
+    /// How long events are kept.
+    pub(crate) keep_events: Duration,
     /// Who may call; none: one local tenant.
     pub(crate) tenants: Vec<TenantSettings>,
     /// OTLP collector, if any.
@@ -134,7 +138,7 @@ impl Settings {
             admin: from.listen("admin.listen"),
             store: from.secret("store.url"),
             retention: from.span("store.retention"),
-            broker: Some(from.secret("broker.url")).filter(|url| url.expose() != b"in-process"),
+            broker: Some(from.secret("broker.url")).filter(|_| !from.is_in_process()),
             namespace: from.text("broker.namespace").expect(KIND),
             broker_roots: from.paths("broker.roots"),
             key_file: from.path("vault.key_file").expect(KIND),
@@ -154,6 +158,8 @@ impl Settings {
                 per_minute: from.count("quota.per_minute"),
             },
             pools: from.pools(),
+            publish_events: from.text("events.publish").as_deref() == Some("on"),
+            keep_events: from.span("events.keep"),
             tenants: from.tenants(),
             otlp: from.url("telemetry.otlp"),
             logs: match from.text("telemetry.logs").as_deref() {
@@ -256,6 +262,11 @@ impl Values<'_> {
             Some(Value::Url(url)) => Arc::new(Secret::new(url.expose().to_vec())),
             _ => unreachable!("{KIND}"),
         }
+    }
+
+    /// Whether the broker is in this process.
+    pub(super) fn is_in_process(&self) -> bool {
+        self.secret("broker.url").expose() == b"in-process"
     }
 
     fn tls(&self) -> Option<TlsFiles> {

@@ -17,6 +17,7 @@ pub(super) fn check(configuration: &Configuration, problems: &mut Vec<Problem>) 
     checks.tls_files();
     checks.names();
     checks.pools();
+    checks.events();
 }
 
 struct Checks<'a> {
@@ -95,6 +96,16 @@ impl Checks<'_> {
         let twice = rows.filter(|(_, row)| !seen.insert(column(row, name)));
         for index in twice.map(|(index, _)| index).collect::<Vec<_>>() {
             self.wrong(key, &format!("[{index}].{name}"), "stands there twice");
+        }
+    }
+
+    /// Nobody outside could bind a queue in this process.
+    fn events(&mut self) {
+        let publishes = self.values.text("events.publish").as_deref() == Some("on");
+        if publishes && self.values.is_in_process() {
+            let why = "is on, and broker.url is in-process: events are published over RabbitMQ; \
+                       without it, services watch them with EventService";
+            self.wrong("events.publish", "", why);
         }
     }
 

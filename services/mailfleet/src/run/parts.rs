@@ -194,6 +194,8 @@ pub(super) fn gateway(settings: &Settings) -> mailfleet_gateway::Config {
         group_limits: settings.group_limits.iter().cloned().collect(),
         pools: settings.pools.iter().map(|(name, pool)| (name.clone(), pool.seen())).collect(),
         retention: settings.retention,
+        publish_events: settings.publish_events,
+        keep_events: settings.keep_events,
         ..mailfleet_gateway::Config::default()
     }
 }

@@ -104,7 +104,7 @@ impl Lab {
             let deleted = channel.queue_delete(queue.into(), QueueDeleteOptions::default());
             deleted.await.expect("a deleted queue");
         }
-        for name in ["control", "tell"] {
+        for name in ["control", "tell", "events"] {
             let exchange = format!("{namespace}.v1.{name}");
             let deleted =
                 channel.exchange_delete(exchange.into(), ExchangeDeleteOptions::default());

@@ -9,6 +9,7 @@ pub(crate) mod ends;
 pub(crate) mod feeding;
 pub(crate) mod groups;
 pub(crate) mod items;
+pub(crate) mod notices;
 pub(crate) mod races;
 pub(crate) mod reads;
 pub(crate) mod release;
@@ -149,6 +150,17 @@ macro_rules! suite {
             a_cancelled_batch_ends,
             what_failed_begins_anew_but_for_refused_logins,
             two_feeders_begin_each_item_once,
+        );
+        $crate::conformance::suite!(@module notices $place:
+            the_end_of_a_job_is_told_once,
+            a_batch_tells_its_turns_and_its_items_ends,
+            what_is_not_committed_is_not_told,
+            readers_go_on_where_they_were,
+            places_given_by_several_are_seen_in_their_order,
+            one_gateway_publishes_at_a_time,
+            what_a_dead_gateway_held_is_handed_out_again,
+            old_notices_are_forgotten_and_that_is_told,
+            an_erased_tenants_notices_are_gone,
         );
         $crate::conformance::suite!(@module retention $place:
             old_jobs_are_deleted,

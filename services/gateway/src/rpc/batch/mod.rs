@@ -171,6 +171,7 @@ impl<S: Store, Q: GatewayQueue> BatchService for Batches<S, Q> {
             }
         }
         self.0.feeds.wake([id]);
+        self.0.notices.written();
         tracing::info!(batch.id = %id, tenant = %caller.tenant.name, items, "items begin anew");
         let batch = self.0.batch(&caller, id).await?;
         Ok(Response::new(v1::RedriveBatchResponse { batch: Some(wire::message(&batch)), items }))
