@@ -139,7 +139,6 @@ async fn listen<S: Store, Q: GatewayQueue>(gateway: &Arc<Gateway<S, Q>>, link: &
                 jobs.into_iter().for_each(|job| gateway.watchers.notify(job));
                 gateway.notices.written_elsewhere();
             }
-            }
             Control::Announce(news) => gateway.members.heard(news, gateway.now()),
             Control::State { request, worker, groups } => {
                 gateway.questions.heard(request, Answer { worker, groups });
