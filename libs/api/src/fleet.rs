@@ -51,19 +51,21 @@ pub fn group_name(group: &GroupId) -> String {
     format!("{ZONES}{}{GROUPS}{}", group.zone, group.key)
 }
 
-/// Reads the name of a limit group of this zone.
+/// Reads the name of a limit group of one of these zones.
 ///
 /// # Errors
 /// One violation of the field `name`.
-pub fn parse_group_name(name: &str, zone: &ZoneName) -> Result<GroupId, Violations> {
+pub fn parse_group_name(name: &str, zones: &[ZoneName]) -> Result<GroupId, Violations> {
     let mut bad = Violations::default();
-    let group = name.strip_prefix(ZONES).and_then(|rest| {
-        let (named, key) = rest.split_once(GROUPS)?;
-        let key = GroupKey::new(key).ok()?;
-        (named == zone.as_str()).then(|| GroupId { zone: zone.clone(), key })
-    });
-    let wrong = format!("is not {ZONES}{zone}{GROUPS} and a key");
+    let group = group_named(name).filter(|group| zones.contains(&group.zone));
+    let forms: Vec<String> = zones.iter().map(|zone| format!("{ZONES}{zone}{GROUPS}")).collect();
+    let wrong = format!("is not {} and a key", forms.join(" or "));
     bad.check("name", group.ok_or(wrong)).ok_or(bad)
+}
+
+fn group_named(name: &str) -> Option<GroupId> {
+    let (zone, key) = name.strip_prefix(ZONES)?.split_once(GROUPS)?;
+    Some(GroupId { zone: zone.parse().ok()?, key: GroupKey::new(key).ok()? })
 }
 
 /// A worker that was heard so long ago.
@@ -86,6 +88,8 @@ pub fn worker(news: &Announcement, silence: Duration) -> v1::Worker {
 pub struct Known {
     /// Its settings.
     pub settings: GroupSettings,
+    /// The part of its zone in what it allows; `None`: nothing.
+    pub part: Option<GroupLimits>,
     /// Its shard.
     pub shard: ShardIndex,
     /// Legs that are out.
@@ -99,7 +103,7 @@ pub struct Known {
 /// The group as it is shown.
 #[must_use]
 pub fn group(known: &Known) -> v1::LimitGroup {
-    let Known { settings, shard, out, waiting, owner } = known;
+    let Known { settings, part, shard, out, waiting, owner } = known;
     v1::LimitGroup {
         name: group_name(&settings.group),
         key: settings.group.key.to_string(),
@@ -110,22 +114,30 @@ pub fn group(known: &Known) -> v1::LimitGroup {
         out: *out,
         waiting_in_store: *waiting,
         owner: owner.as_ref().map(owner_state),
-        conditions: conditions(settings.paused, 0 < *waiting, owner.as_ref())
+        conditions: conditions(settings.paused, 0 < *waiting, part.is_none(), owner.as_ref())
             .into_iter()
             .map(Into::into)
             .collect(),
+        zone_limits: part.as_ref().map(limits),
     }
 }
 
 /// The conditions that hold, in ascending order.
 #[must_use]
-pub fn conditions(paused: bool, waiting: bool, owner: Option<&GroupState>) -> Vec<Condition> {
+pub fn conditions(
+    paused: bool,
+    waiting: bool,
+    is_shut_out: bool,
+    owner: Option<&GroupState>,
+) -> Vec<Condition> {
     let says = |is: fn(&GroupState) -> bool| owner.is_some_and(is);
     let all = [
-        (Condition::Paused, paused || says(|owner| owner.paused)),
+        // The owner of a zone that is shut out was told that the group is paused.
+        (Condition::Paused, paused || (!is_shut_out && says(|owner| owner.paused))),
         (Condition::ServerDown, says(|owner| owner.breaker.is_some())),
         (Condition::Lowered, says(|owner| owner.lowered.is_some())),
         (Condition::Waiting, waiting || says(|owner| 0 < owner.waiting)),
+        (Condition::ShutOut, is_shut_out),
     ];
     all.into_iter().filter(|(_, holds)| *holds).map(|(condition, _)| condition).collect()
 }
@@ -197,8 +209,8 @@ pub fn parse_limits(asked: Option<&v1::Limits>) -> Result<GroupLimits, Violation
 pub struct GroupListing {
     /// Groups on a page, from 1 to 200.
     pub page_size: usize,
-    /// The key that the page comes after.
-    pub after: Option<String>,
+    /// The group that the page comes after.
+    pub after: Option<GroupId>,
     /// Only keys that contain this.
     pub contains: String,
     /// Only groups with one of these; empty: all.
@@ -231,8 +243,7 @@ pub fn group_listing(request: &v1::ListLimitGroupsRequest) -> Result<GroupListin
     };
     let after = Some(&request.page_token).filter(|token| !token.is_empty());
     let after = after.and_then(|token| {
-        let key = GroupKey::new(token.as_str());
-        bad.check("page_token", key.map_err(|_| "is not a token of this service"))
+        bad.check("page_token", group_named(token).ok_or("is not a token of this service"))
     });
     if MAX_TEXT < request.key_contains.len() {
         bad.add("key_contains", "is longer than 300 characters");
@@ -244,7 +255,7 @@ pub fn group_listing(request: &v1::ListLimitGroupsRequest) -> Result<GroupListin
     match conditions.filter(|_| bad.is_empty()) {
         Some(conditions) => Ok(GroupListing {
             page_size,
-            after: after.map(|key| key.to_string()),
+            after,
             contains: request.key_contains.clone(),
             conditions,
         }),

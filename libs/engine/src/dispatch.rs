@@ -25,7 +25,10 @@ pub fn release(view: &GroupView, rules: &DispatchRules) -> Release {
     if view.settings.paused {
         return release;
     }
-    let mut room = Room::of(view, rules);
+    let Some(limits) = rules.shares.part(&view.settings.limits, &view.settings.group.zone) else {
+        return shut_out(view);
+    };
+    let mut room = Room::of(view, limits.concurrency.get(), rules);
     let mut lanes: Vec<Turn<'_>> = view.lanes.iter().map(Turn::of).collect();
     let mut served = lanes.iter().map(|turn| turn.served).max().unwrap_or(0);
     while let Some(index) = next(&lanes, &room, rules) {
@@ -44,6 +47,16 @@ pub fn release(view: &GroupView, rules: &DispatchRules) -> Release {
     }
     release.more = lanes.iter().any(|turn| turn.may_hide_more(view) && room.has(turn.lane.class));
     release
+}
+
+/// The zone may start nothing at this mail server: whatever waits is told so.
+fn shut_out(view: &GroupView) -> Release {
+    let ids = |lane: &Lane| lane.legs.iter().map(|leg| leg.id).collect::<Vec<_>>();
+    Release {
+        shut_out: view.lanes.iter().flat_map(ids).collect(),
+        more: view.lanes.iter().map(Turn::all_taken).any(|turn| turn.may_hide_more(view)),
+        ..Release::default()
+    }
 }
 
 /// The lane whose head goes next: the class that is due first, in it the tenant that was
@@ -82,6 +95,10 @@ struct Turn<'a> {
 impl<'a> Turn<'a> {
     fn of(lane: &'a Lane) -> Self {
         Self { lane, taken: 0, served: lane.served }
+    }
+
+    fn all_taken(lane: &'a Lane) -> Self {
+        Self { taken: lane.legs.len(), ..Self::of(lane) }
     }
 
     fn head(&self) -> Option<Timestamp> {
@@ -126,8 +143,8 @@ impl Places {
 }
 
 impl Room {
-    fn of(view: &GroupView, rules: &DispatchRules) -> Self {
-        let limit = view.settings.limits.concurrency.get();
+    /// `limit`: the zone's part of the group's limit.
+    fn of(view: &GroupView, limit: u32, rules: &DispatchRules) -> Self {
         let kept = |places| reserve(places, rules.reserve_one_in);
         Self {
             group: Places::left(window(limit), kept(limit), view.out),

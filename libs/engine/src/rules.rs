@@ -1,12 +1,15 @@
 //! The numbers that the fleet's promises rest on, in one place.
 //!
 //! They are values and not constants so that a simulation can break one at a time and see
-//! that it is noticed. Production uses the defaults; only the number of shards is configuration.
+//! that it is noticed. Production uses the defaults; only the number of shards and the shares of
+//! the zones are configuration.
 
 use std::num::NonZeroU16;
 use std::time::Duration;
 
 use mailfleet_model::fleet::DEFAULT_SHARDS;
+
+use crate::share::Shares;
 
 /// All numbers.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -38,6 +41,8 @@ pub struct DispatchRules {
     pub refusal_pause: Duration,
     /// Definitive refusals after which bulk work does not try the secret any more.
     pub refusals: u32,
+    /// What share of every limit each zone has: configuration.
+    pub shares: Shares,
 }
 
 impl Default for DispatchRules {
@@ -51,6 +56,7 @@ impl Default for DispatchRules {
             // apart are two, not one.
             refusal_pause: Duration::from_secs(15 * 60),
             refusals: 2,
+            shares: Shares::default(),
         }
     }
 }
@@ -65,7 +71,7 @@ pub struct CollectRules {
     /// The end of a job's time, kept for results that are on their way: what has failed is not
     /// tried again in it. A leg ends five seconds past its budget at the latest.
     pub kept: Duration,
-    /// K: shards in a zone. The one number here that a deployment sets.
+    /// K: shards in a zone: configuration.
     pub shards: NonZeroU16,
 }
 

@@ -6,10 +6,10 @@ use std::time::Duration;
 use mailfleet_model::JobId;
 use mailfleet_model::fleet::{
     Added, Admission, BatchChange, BatchCounts, BatchDraft, BatchId, BatchOpened, BatchRecord,
-    BatchReport, BatchView, CauseCount, Dispatch, Erased, Fed, GroupId, GroupLimits, GroupSettings,
-    GroupView, ItemDraft, ItemFilter, ItemRecord, JobChange, JobDraft, JobFilter, JobPage,
-    JobState, JobView, LegId, LegRecord, Notice, NoticePage, NoticeTurn, Release, ShardIndex,
-    Store, StoreError, SubmitView, Submitted, TenantId, Timestamp, Usage, ZoneName,
+    BatchReport, BatchView, CauseCount, Dispatch, Erased, Fed, GroupId, GroupKey, GroupLimits,
+    GroupSettings, GroupView, ItemDraft, ItemFilter, ItemRecord, JobChange, JobDraft, JobFilter,
+    JobPage, JobState, JobView, LegId, LegRecord, Notice, NoticePage, NoticeTurn, Release,
+    ShardIndex, Store, StoreError, SubmitView, Submitted, TenantId, Timestamp, Usage, ZoneName,
 };
 
 use crate::config::Defaults;
@@ -19,7 +19,7 @@ use crate::work::batch::{Batch, CreateBatch, PauseBatch};
 use crate::work::batches::{Batches, LiveBatches, Report};
 use crate::work::causes::{Causes, Examples};
 use crate::work::feed::FeedBatch;
-use crate::work::group::{Group, Groups, SetGroup};
+use crate::work::group::{Group, Groups, SetGroup, SpreadGroups};
 use crate::work::items::{Items, OpenItems};
 use crate::work::job::{Job, Jobs, Now, TenantUsage, Versions};
 use crate::work::notices::{ForgetNotices, Notices, NoticesToPublish, PlaceNotices};
@@ -158,12 +158,18 @@ impl<B: Backend> Store for SqlStore<B> {
 
     async fn set_group(
         &self,
-        group: &GroupId,
+        zones: &[ZoneName],
+        key: &GroupKey,
         shard: ShardIndex,
         limits: GroupLimits,
         paused: bool,
-    ) -> Result<GroupSettings, StoreError> {
-        plain(self, SetGroup { group: group.clone(), shard, limits, paused }).await
+    ) -> Result<Vec<GroupSettings>, StoreError> {
+        let groups = zones.iter().map(|zone| GroupId { zone: zone.clone(), key: key.clone() });
+        plain(self, SetGroup { groups: groups.collect(), shard, limits, paused }).await
+    }
+
+    async fn spread_groups(&self, zones: &[ZoneName]) -> Result<(), StoreError> {
+        plain(self, SpreadGroups { zones: zones.to_vec() }).await
     }
 
     async fn create_batch(&self, tenant: &TenantId, batch: BatchId) -> Result<(), StoreError> {

@@ -136,7 +136,13 @@ impl Composer for Compose<'_> {
             // So that the test mail is looked for.
             report.submission = Submission::Unknown;
         }
-        report.faults.push(fault_of_ours(code, report.leg, wait));
+        let mut fault = fault_of_ours(code, report.leg, wait);
+        if code == FaultCode::EgressPoolEmpty {
+            let zone = &leg.group.zone;
+            let note = format!("The zone {zone} has no part in what this mail server allows.");
+            fault = fault.with_evidence(Evidence::default().with(FactKind::Note, note));
+        }
+        report.faults.push(fault);
         order::leg_result_payload(&report)
     }
 

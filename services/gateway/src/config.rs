@@ -30,10 +30,13 @@ pub struct Config {
     pub keepalive_interval: Duration,
     /// Time that a caller has to answer the ping. Defaults to 20 s.
     pub keepalive_timeout: Duration,
-    /// The zone that legs are released to. Defaults to `default`.
+    /// The zone of the pools that `pool_zones` does not name, and the only one where limits are
+    /// not split (`DispatchRules::shares`). Defaults to `default`.
     pub zone: ZoneName,
+    /// The zones of pools: where legs that leave from them are released to.
+    pub pool_zones: BTreeMap<PoolName, ZoneName>,
     /// What holds for mail servers without settings of their own: the same that the store
-    /// was opened with. Defaults to 10 sessions at once.
+    /// was opened with, over all zones. Defaults to 10 sessions at once.
     pub limits: GroupLimits,
     /// What single mail servers allow as long as no operator has set anything else: also what
     /// the store was opened with, by the key of the group. Their owners are told.
@@ -72,6 +75,7 @@ impl Default for Config {
             keepalive_interval: Duration::from_secs(60),
             keepalive_timeout: Duration::from_secs(20),
             zone: "default".parse().expect("a name"),
+            pool_zones: BTreeMap::new(),
             limits: GroupLimits { concurrency: CONCURRENCY, per_source: None, rate: None },
             group_limits: BTreeMap::new(),
             pools: BTreeMap::new(),

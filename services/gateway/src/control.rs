@@ -125,7 +125,7 @@ async fn listen<S: Store, Q: GatewayQueue>(gateway: &Arc<Gateway<S, Q>>, link: &
         };
         let Some(control) = heard else { return };
         match control {
-            Control::SettingsWanted { worker, zone, shard } if zone == gateway.config.zone => {
+            Control::SettingsWanted { worker, zone, shard } if gateway.zones().contains(&zone) => {
                 // A worker that gets no answer asks again.
                 if snapshots.len() < SNAPSHOTS.1 {
                     let (gateway, slots) = (Arc::clone(gateway), Arc::clone(&slots));
@@ -159,9 +159,13 @@ async fn listen<S: Store, Q: GatewayQueue>(gateway: &Arc<Gateway<S, Q>>, link: &
 impl<S: Store, Q: GatewayQueue> Gateway<S, Q> {
     /// Tells a worker the settings of a shard's groups.
     async fn snapshot(&self, worker: &WorkerId, zone: ZoneName, shard: ShardIndex) {
-        match self.settings(shard).await {
+        let Some(default) = self.part(&self.config.limits, &zone) else {
+            // The configuration is refused that would say so.
+            return tracing::error!(%zone, "a zone has no part in the default limit");
+        };
+        match self.settings(&zone, shard).await {
             Ok(groups) => {
-                let default = self.config.limits;
+                let groups = self.parts(groups);
                 let snapshot = Control::Snapshot { zone, shard, default, groups };
                 self.link.tell(worker, &snapshot).await;
             }

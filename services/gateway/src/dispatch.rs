@@ -57,8 +57,10 @@ impl<S: Store, Q: GatewayQueue> Gateway<S, Q> {
             if leg.dispatch.0 == 1 && !sends(leg) { StartRule::Free } else { StartRule::Ask }
         })
         .await;
-        for leg in decided.refused {
-            let closed = self.advance(leg.job, &Event::Refused(leg)).await;
+        let refused = decided.refused.into_iter().map(|leg| (leg, Event::Refused(leg)));
+        let shut_out = decided.shut_out.into_iter().map(|leg| (leg, Event::ShutOut(leg)));
+        for (leg, event) in refused.chain(shut_out) {
+            let closed = self.advance(leg.job, &event).await;
             closed.map_or_else(|error| self.troubles.dispatch.begins(&error), drop);
         }
         if decided.more {

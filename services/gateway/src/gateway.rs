@@ -3,6 +3,7 @@
 //! The loops move jobs on; the calls only submit, read and wait. So a caller may hang up,
 //! and any other gateway on the same store may do the rest.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -12,7 +13,7 @@ use mailfleet_engine::grouping::ChangeWatch;
 use mailfleet_engine::{Monotonic, Rules};
 use mailfleet_model::JobId;
 use mailfleet_model::fleet::{
-    Control, GatewayId, GatewayQueue, JobState, StartAnswer, Store, StoreError,
+    Control, GatewayId, GatewayQueue, JobState, StartAnswer, Store, StoreError, ZoneName,
 };
 use mailfleet_probe::resolve::Resolver;
 use mailfleet_probe::target::TargetPolicy;
@@ -50,15 +51,17 @@ pub struct Parts<S, Q> {
     pub store: Arc<S>,
     /// The gateway's side of the broker.
     pub queue: Arc<Q>,
-    /// What seals credentials and makes tags.
+    /// What makes tags, and seals credentials for zones without a ring of their own.
     pub ring: Arc<PublicRing>,
+    /// What seals credentials for the workers of a zone that have keys of their own.
+    pub zone_rings: BTreeMap<ZoneName, Arc<PublicRing>>,
     /// Finds the addresses that hosts are grouped by.
     pub resolver: Resolver,
     /// Hosts that it refuses are not grouped by address; their legs report the refusal.
     pub targets: TargetPolicy,
     /// Who may call.
     pub tenants: Tenants,
-    /// The rules; the number of shards is the only one that deployments set.
+    /// The rules; deployments set the number of shards and the shares of the zones.
     pub rules: Rules,
 }
 
@@ -68,6 +71,7 @@ pub struct Gateway<S, Q: GatewayQueue> {
     pub(crate) store: Arc<S>,
     pub(crate) queue: Arc<Q>,
     pub(crate) ring: Arc<PublicRing>,
+    pub(crate) zone_rings: BTreeMap<ZoneName, Arc<PublicRing>>,
     pub(crate) resolver: Resolver,
     pub(crate) targets: TargetPolicy,
     pub(crate) tenants: Tenants,
@@ -153,12 +157,13 @@ impl<S: Store, Q: GatewayQueue> Gateway<S, Q> {
     }
 
     fn new(parts: Parts<S, Q>, config: Config) -> Self {
-        let Parts { id, store, queue, ring, resolver, targets, tenants, rules } = parts;
+        let Parts { id, store, queue, ring, zone_rings, resolver, targets, tenants, rules } = parts;
         Self {
             id,
             store,
             queue,
             ring,
+            zone_rings,
             resolver,
             targets,
             tenants,

@@ -6,7 +6,7 @@ use mailfleet_api::fleet::{self, GroupListing, Known};
 use mailfleet_api::v1;
 use mailfleet_model::fleet::{
     Control, GatewayQueue, GroupId, GroupKey, GroupLimits, GroupSettings, GroupState, ShardIndex,
-    Store, StoreError, shard_of,
+    Store, StoreError, ZoneName, shard_of,
 };
 
 use crate::gateway::Gateway;
@@ -24,16 +24,17 @@ struct Seen {
 
 impl<S: Store, Q: GatewayQueue> Gateway<S, Q> {
     /// The groups of a shard whose owner must not take them for the usual ones: those that an
-    /// operator has set, and those of the configuration.
+    /// operator has set, and those of the configuration. With their limits as a whole.
     pub(crate) async fn settings(
         &self,
+        zone: &ZoneName,
         shard: ShardIndex,
     ) -> Result<Vec<GroupSettings>, StoreError> {
-        let mut all = self.store.groups(&self.config.zone, shard).await?;
+        let mut all = self.store.groups(zone, shard).await?;
         let named = self.config.group_limits.iter();
         for (key, limits) in named.filter(|(key, _)| self.shard(key) == shard) {
             if all.iter().all(|settings| settings.group.key != *key) {
-                let group = GroupId { zone: self.config.zone.clone(), key: key.clone() };
+                let group = GroupId { zone: zone.clone(), key: key.clone() };
                 // Version 0: whatever an operator sets is newer.
                 all.push(GroupSettings { group, limits: *limits, paused: false, version: 0 });
             }
@@ -55,7 +56,8 @@ impl<S: Store, Q: GatewayQueue> Gateway<S, Q> {
     ) -> Result<Known, StoreError> {
         let occupancy = self.occupancy(&settings.group).await?;
         let shard = self.shard(&settings.group.key);
-        Ok(Known { settings, shard, out: occupancy.out, waiting: occupancy.waiting, owner })
+        let part = self.part(&settings.limits, &settings.group.zone);
+        Ok(Known { settings, part, shard, out: occupancy.out, waiting: occupancy.waiting, owner })
     }
 
     /// One page of the groups that there is something to say about.
@@ -64,48 +66,56 @@ impl<S: Store, Q: GatewayQueue> Gateway<S, Q> {
         listing: &GroupListing,
     ) -> Result<v1::ListLimitGroupsResponse, StoreError> {
         let mut seen = self.seen().await?;
-        seen.retain(|group, seen| {
+        seen.retain(|(key, zone), seen| {
             let paused = seen.settings.as_ref().is_some_and(|settings| settings.paused);
-            let conditions = fleet::conditions(paused, seen.waiting, seen.owner.as_ref());
+            let set = seen.settings.as_ref().map_or(&self.config.limits, |set| &set.limits);
+            let is_shut_out = self.part(set, zone).is_none();
+            let owner = seen.owner.as_ref();
+            let conditions = fleet::conditions(paused, seen.waiting, is_shut_out, owner);
             let is_after =
-                listing.after.as_ref().is_none_or(|after| after.as_str() < group.key.as_str());
-            is_after && listing.wants(&group.key, &conditions)
+                listing.after.as_ref().is_none_or(|after| (&after.key, &after.zone) < (key, zone));
+            is_after && listing.wants(key, &conditions)
         });
         let more = listing.page_size < seen.len();
         let (mut groups, mut last) = (Vec::new(), String::new());
-        for (group, seen) in seen.into_iter().take(listing.page_size) {
+        for ((key, zone), seen) in seen.into_iter().take(listing.page_size) {
+            let group = GroupId { zone, key };
             let settings = match seen.settings {
                 Some(settings) => settings,
                 None => self.store.group(&group).await?,
             };
             groups.push(fleet::group(&self.closer(settings, seen.owner).await?));
-            last = group.key.to_string();
+            last = fleet::group_name(&group);
         }
         let next_page_token = if more { last } else { String::new() };
         Ok(v1::ListLimitGroupsResponse { groups, next_page_token })
     }
 
-    async fn seen(&self) -> Result<BTreeMap<GroupId, Seen>, StoreError> {
-        let mut all: BTreeMap<GroupId, Seen> = BTreeMap::new();
-        for shard in (0..self.rules.collect.shards.get()).map(ShardIndex) {
-            for settings in self.settings(shard).await? {
-                let group = settings.group.clone();
-                all.entry(group).or_default().settings = Some(settings);
+    /// In the order of a list: by key, then by zone.
+    async fn seen(&self) -> Result<BTreeMap<(GroupKey, ZoneName), Seen>, StoreError> {
+        let place = |group: &GroupId| (group.key.clone(), group.zone.clone());
+        let (mut all, zones) = (BTreeMap::<_, Seen>::new(), self.zones());
+        for zone in &zones {
+            for shard in (0..self.rules.collect.shards.get()).map(ShardIndex) {
+                for settings in self.settings(zone, shard).await? {
+                    let place = place(&settings.group);
+                    all.entry(place).or_default().settings = Some(settings);
+                }
             }
         }
         let age = std::time::Duration::ZERO;
         for group in self.store.waiting(age, WAITING).await? {
-            all.entry(group).or_default().waiting = true;
+            all.entry(place(&group)).or_default().waiting = true;
         }
         for state in self.states().await {
-            let group = state.group.clone();
-            all.entry(group).or_default().owner = Some(state);
+            let place = place(&state.group);
+            all.entry(place).or_default().owner = Some(state);
         }
-        all.retain(|group, _| group.zone == self.config.zone);
+        all.retain(|(_, zone), _| zones.contains(zone));
         Ok(all)
     }
 
-    /// Sets what a group allows.
+    /// Sets what a mail server allows as a whole, in every zone.
     pub(crate) async fn set_limits(
         &self,
         group: &GroupId,
@@ -118,7 +128,7 @@ impl<S: Store, Q: GatewayQueue> Gateway<S, Q> {
         self.set_group(group, limits, now.paused).await
     }
 
-    /// Pauses or resumes a group.
+    /// Pauses or resumes a mail server, in every zone.
     pub(crate) async fn set_paused(&self, group: &GroupId, paused: bool) -> Result<(), StoreError> {
         let now = self.store.group(group).await?;
         if now.paused == paused {
@@ -133,11 +143,13 @@ impl<S: Store, Q: GatewayQueue> Gateway<S, Q> {
         limits: GroupLimits,
         paused: bool,
     ) -> Result<(), StoreError> {
-        let set = self.store.set_group(group, self.shard(&group.key), limits, paused).await?;
-        tracing::info!(group = %group, ?limits, paused, "an operator changed a limit group");
-        self.link.broadcast(&Control::Settings(vec![set])).await;
+        let (zones, key) = (self.zones(), &group.key);
+        let set = self.store.set_group(&zones, key, self.shard(key), limits, paused).await?;
+        tracing::info!(group = %key, ?limits, paused, "an operator changed a limit group");
+        let groups: Vec<GroupId> = set.iter().map(|settings| settings.group.clone()).collect();
+        self.link.broadcast(&Control::Settings(self.parts(set))).await;
         // There may be room now.
-        self.wakes.wake([group.clone()]);
+        self.wakes.wake(groups);
         Ok(())
     }
 

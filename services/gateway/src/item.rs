@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use mailfleet_api::order;
 use mailfleet_api::request::batch::Item;
-use mailfleet_model::fleet::{Gate, GatewayQueue, GroupId, ItemDraft, Store};
+use mailfleet_model::fleet::{Gate, GatewayQueue, GroupId, GroupKey, ItemDraft, Store};
 use mailfleet_model::{Endpoint, Outline};
 
 use crate::gateway::Gateway;
@@ -20,7 +20,7 @@ pub(crate) struct KnownGroups(HashMap<Endpoint, GroupId>);
 
 impl<S: Store, Q: GatewayQueue> Gateway<S, Q> {
     /// Finds the limit groups of the items' endpoints, each host once.
-    pub(crate) async fn meet(&self, items: &[Item], known: &mut KnownGroups) {
+    pub(crate) async fn meet(&self, tenant: &Tenant, items: &[Item], known: &mut KnownGroups) {
         if KNOWN < known.0.len() {
             known.0.clear();
         }
@@ -33,8 +33,10 @@ impl<S: Store, Q: GatewayQueue> Gateway<S, Q> {
                 new.push(settings.endpoint.clone());
             }
         }
+        let zone = self.zone_of(&tenant.pool);
         for some in new.chunks(32) {
-            let groups = futures::future::join_all(some.iter().map(|at| self.group(at))).await;
+            let groups = some.iter().map(|at| self.group(at, zone));
+            let groups = futures::future::join_all(groups).await;
             known.0.extend(some.iter().cloned().zip(groups));
         }
     }
@@ -56,7 +58,10 @@ impl<S: Store, Q: GatewayQueue> Gateway<S, Q> {
             let gate = if index == 0 { Gate::Open } else { Gate::AfterLeg(0) };
             let planned = Planned { gate, pair: order::Pair::Alone, ..planned };
             let group = known.0.get(&planned.spec.endpoint).cloned();
-            let group = group.unwrap_or_else(|| self.group_by_name(&planned.spec.endpoint));
+            let group = group.unwrap_or_else(|| GroupId {
+                zone: self.zone_of(&tenant.pool).clone(),
+                key: group_by_name(&planned.spec.endpoint),
+            });
             legs.push(self.leg(tenant, planned, group)?);
         }
         let login = legs.first().map(|leg| leg.login);
@@ -69,10 +74,9 @@ impl<S: Store, Q: GatewayQueue> Gateway<S, Q> {
             legs,
         })
     }
+}
 
-    /// The limit group of an endpoint whose addresses nobody knows.
-    pub(crate) fn group_by_name(&self, endpoint: &Endpoint) -> GroupId {
-        let key = mailfleet_engine::grouping::group_key(endpoint.protocol, &endpoint.host, &[]);
-        GroupId { zone: self.config.zone.clone(), key }
-    }
+/// The limit group of an endpoint whose addresses nobody knows.
+pub(crate) fn group_by_name(endpoint: &Endpoint) -> GroupKey {
+    mailfleet_engine::grouping::group_key(endpoint.protocol, &endpoint.host, &[])
 }

@@ -36,6 +36,7 @@ mod trouble;
 pub mod validate;
 mod wakes;
 mod watch;
+mod zones;
 
 pub use config::{Config, TlsFiles};
 pub use gateway::{Gateway, Parts, Running};

@@ -12,7 +12,7 @@ use mailfleet_engine::submit::{Gatekeeper, admit};
 use mailfleet_engine::{ARRIVAL_OVERHEAD, arrival_leg, join, legs};
 use mailfleet_model::fleet::{
     Admission, Gate, GatewayQueue, GroupId, JobClass, JobDraft, LegDraft, Refusal, RequestKey,
-    Store, StoreError, shard_of,
+    Store, StoreError, ZoneName, shard_of,
 };
 use mailfleet_model::{
     Endpoint, FaultCode, JobId, LegReport, LegSpec, Outline, Report, TraceId, Validation,
@@ -24,6 +24,7 @@ use uuid::Uuid;
 use crate::compose::fault_of_ours;
 use crate::fields::fields;
 use crate::gateway::Gateway;
+use crate::item::group_by_name;
 use crate::tenants::Tenant;
 
 /// Validations have no mailbox that outlives them, so no second credential.
@@ -129,7 +130,8 @@ impl<S: Store, Q: GatewayQueue> Gateway<S, Q> {
     ) -> Result<JobDraft, SubmitError> {
         let Order { job, validation, request_id, .. } = order;
         let planned = plan(validation);
-        let groups = planned.iter().map(|planned| self.group(&planned.spec.endpoint));
+        let zone = self.zone_of(&tenant.pool);
+        let groups = planned.iter().map(|planned| self.group(&planned.spec.endpoint, zone));
         let groups = futures::future::join_all(groups).await;
         let legs: Result<Vec<LegDraft>, SubmitError> = planned
             .into_iter()
@@ -175,7 +177,8 @@ impl<S: Store, Q: GatewayQueue> Gateway<S, Q> {
             tls: &spec.tls,
             purpose: Purpose::Validation,
         };
-        let sealed = self.ring.seal(&spec.login.credential, &binding).map_err(SubmitError::Seal)?;
+        let ring = self.ring_of(&group.zone);
+        let sealed = ring.seal(&spec.login.credential, &binding).map_err(SubmitError::Seal)?;
         let login = self.ring.login_tag(&spec.login);
         let order = LegOrder {
             tenant: tenant.name.clone(),
@@ -203,20 +206,20 @@ impl<S: Store, Q: GatewayQueue> Gateway<S, Q> {
         })
     }
 
-    /// The limit group of an endpoint. A host that has no addresses in time, or none that may
+    /// The limit group of an endpoint in a zone. A host that has no addresses in time, or none that may
     /// be connected to, is grouped by its name, and its leg tells the fault.
-    pub(crate) async fn group(&self, endpoint: &Endpoint) -> GroupId {
+    pub(crate) async fn group(&self, endpoint: &Endpoint, zone: &ZoneName) -> GroupId {
         let host = &endpoint.host;
         let found = timeout(self.config.resolve_within, self.resolver.resolve(host)).await;
         let found: Vec<IpAddr> = found.ok().and_then(Result::ok).unwrap_or_default();
         let addresses = self.targets.select(&found, endpoint.port).unwrap_or_default();
         let key = if addresses.is_empty() {
-            self.group_by_name(endpoint).key
+            group_by_name(endpoint)
         } else {
             let mut changes = self.changes.lock().unwrap_or_else(PoisonError::into_inner);
             changes.group(endpoint.protocol, host, &addresses, self.now())
         };
-        GroupId { zone: self.config.zone.clone(), key }
+        GroupId { zone: zone.clone(), key }
     }
 }
 

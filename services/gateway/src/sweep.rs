@@ -90,10 +90,12 @@ impl<S: Store, Q: GatewayQueue> Gateway<S, Q> {
 
     /// Tells everybody the settings of all groups that have some.
     async fn tell_settings(&self) -> Result<(), StoreError> {
-        for shard in (0..self.rules.collect.shards.get()).map(ShardIndex) {
-            let groups = self.settings(shard).await?;
-            if !groups.is_empty() {
-                self.link.broadcast(&Control::Settings(groups)).await;
+        for zone in self.zones() {
+            for shard in (0..self.rules.collect.shards.get()).map(ShardIndex) {
+                let groups = self.settings(&zone, shard).await?;
+                if !groups.is_empty() {
+                    self.link.broadcast(&Control::Settings(self.parts(groups))).await;
+                }
             }
         }
         Ok(())

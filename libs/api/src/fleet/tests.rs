@@ -21,11 +21,11 @@ fn state() -> GroupState {
 
 #[test]
 fn names_are_read_as_they_are_written() {
-    let (group, zone) = (group_id(), group_id().zone);
-    assert_eq!(parse_group_name(&group_name(&group), &zone), Ok(group));
+    let (group, zones) = (group_id(), [group_id().zone, "tokyo".parse().expect("a name")]);
+    assert_eq!(parse_group_name(&group_name(&group), &zones), Ok(group));
     for wrong in ["", "zones/other/limitGroups/imap:google", "zones/default/limitGroups/", "imap:x"]
     {
-        assert!(parse_group_name(wrong, &zone).is_err(), "{wrong:?}");
+        assert!(parse_group_name(wrong, &zones).is_err(), "{wrong:?}");
     }
     let worker: WorkerId = "w1".parse().expect("a name");
     assert_eq!(parse_worker_name(&worker_name(&worker)), Ok(worker));
@@ -57,9 +57,12 @@ fn bad_limits_name_every_field() {
 
 #[test]
 fn conditions_are_found_and_filtered_by() {
-    let found = conditions(true, false, Some(&state()));
+    let found = conditions(true, false, false, Some(&state()));
     assert_eq!(found, [Condition::Paused, Condition::ServerDown, Condition::Waiting]);
-    assert!(conditions(false, false, None).is_empty());
+    assert!(conditions(false, false, false, None).is_empty());
+    let told = GroupState { paused: true, breaker: None, waiting: 0, ..state() };
+    let shut_out = conditions(false, false, true, Some(&told));
+    assert_eq!(shut_out, [Condition::ShutOut], "nobody has paused it");
     let only = |conditions| GroupListing { conditions, ..GroupListing::default() };
     let key = group_id().key;
     assert!(only(Vec::new()).wants(&key, &[]));

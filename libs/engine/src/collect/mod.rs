@@ -35,6 +35,8 @@ pub enum Event {
     Overdue(LegId, Dispatch),
     /// Dispatch found that a waiting leg's login was refused for good meanwhile.
     Refused(LegId),
+    /// Dispatch found that a waiting leg's zone has no part in what the mail server allows.
+    ShutOut(LegId),
     /// The job's deadline has passed.
     Deadline,
     /// The caller cancelled the job.
@@ -115,6 +117,7 @@ impl<'a, C: Composer> Work<'a, C> {
             Event::MayStart(leg, dispatch) => return self.may_start(*leg, *dispatch),
             Event::Overdue(leg, dispatch) => self.overdue(*leg, *dispatch),
             Event::Refused(leg) => self.refused(*leg),
+            Event::ShutOut(leg) => self.shut_out(*leg),
             Event::Deadline if self.view.now < self.view.job.deadline => {}
             Event::Deadline | Event::Cancel => self.close_all(event),
         }
@@ -228,6 +231,13 @@ impl<'a, C: Composer> Work<'a, C> {
         let step = step(leg.state, Age::Current, Cause::Refused);
         if step == Step::Skip && !self.login_may_be_tried(index) {
             self.skip(index, FaultCode::AttemptBudgetExhausted);
+        }
+    }
+
+    fn shut_out(&mut self, id: LegId) {
+        let Some((index, leg)) = self.find(id) else { return };
+        if step(leg.state, Age::Current, Cause::Refused) == Step::Skip {
+            self.skip(index, FaultCode::EgressPoolEmpty);
         }
     }
 

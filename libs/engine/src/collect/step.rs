@@ -15,7 +15,8 @@ pub enum Cause {
     MayStart,
     /// Nothing was heard for too long.
     Overdue,
-    /// Its login was refused for good meanwhile.
+    /// Dispatch must not release it: its login was refused for good meanwhile, or its zone may
+    /// start nothing there.
     Refused,
     /// The job's deadline has passed.
     Deadline,

@@ -349,3 +349,19 @@ fn a_deadline_that_has_not_passed_is_no_deadline() {
     after(&mut view, &Event::Deadline);
     assert_eq!(states(&view), [LegState::Ready]);
 }
+
+#[test]
+fn a_leg_whose_zone_may_start_nothing_ends_while_it_waits() {
+    let legs = vec![
+        leg(0, "incoming", Gate::Open, LegState::Ready),
+        leg(1, "outgoing", Gate::AfterLeg(0), LegState::Blocked),
+    ];
+    let mut view = view(legs);
+    after(&mut view, &Event::ShutOut(id(0)));
+    assert_eq!(states(&view), [LegState::Skipped, LegState::Ready]);
+    let code = view.legs[0].leg.end.as_ref().and_then(|end| end.summary.code);
+    assert_eq!(code, Some(FaultCode::EgressPoolEmpty));
+    view.legs[1].leg.state = LegState::Published;
+    after(&mut view, &Event::ShutOut(id(1)));
+    assert_eq!(states(&view)[1], LegState::Published, "what is out comes to its end");
+}

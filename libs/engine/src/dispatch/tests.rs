@@ -9,6 +9,7 @@ use mailfleet_model::fleet::{
 use uuid::Uuid;
 
 use super::*;
+use crate::share::Shares;
 
 fn leg(name: u8) -> LegId {
     LegId { job: JobId(Uuid::from_u128(u128::from(name))), index: 0 }
@@ -146,4 +147,37 @@ fn a_view_that_was_cut_off_asks_for_another_pass() {
     let rules = DispatchRules::default();
     assert!(release(&view(100, (0, 0), vec![lane.clone()]), &rules).more);
     assert!(!release(&view(10, (0, 0), vec![lane]), &rules).more);
+}
+
+#[test]
+fn a_zone_releases_by_its_own_part_of_the_limit() {
+    let interactive = JobClass::Interactive;
+    let waiting: Vec<(u64, u8)> = (1..=20).map(|name| (9_000, name)).collect();
+    let view = view(10, (0, 0), vec![lane("a", interactive, 0, &waiting)]);
+    let zone = |name: &str| name.parse().expect("a name");
+    let shares = |ours, others| Shares::new([(zone("z"), ours), (zone("other"), others)]);
+    let out = |ours, others| {
+        let rules = DispatchRules { shares: shares(ours, others), ..DispatchRules::default() };
+        let released = release(&view, &rules);
+        (released.legs.len(), released.shut_out.len())
+    };
+    assert_eq!(out(50, 50), (8, 0), "half of ten, and half as much again");
+    assert_eq!(out(20, 80), (3, 0));
+    assert_eq!(out(1, 99), (2, 0), "one session at least while there are some to give");
+}
+
+#[test]
+fn legs_of_a_zone_without_a_part_are_shut_out() {
+    let lanes = vec![
+        lane("a", JobClass::Interactive, 0, &[(9_000, 1)]),
+        lane("b", JobClass::Sync, 0, &[(9_000, 2), (9_001, 3)]),
+    ];
+    let mut view = view(1, (0, 0), lanes);
+    let zone = |name: &str| name.parse().expect("a name");
+    let shares = Shares::new([(zone("z"), 40), (zone("other"), 60)]);
+    let rules = DispatchRules { shares, ..DispatchRules::default() };
+    let shut_out = release(&view, &rules).shut_out;
+    assert_eq!(shut_out, [leg(1), leg(2), leg(3)]);
+    view.settings.paused = true;
+    assert_eq!(release(&view, &rules), Release::default(), "a pause ends");
 }

@@ -42,7 +42,8 @@ pub(crate) fn longest_wait(mutation: Option<Mutation>) -> Duration {
     let asked_from = 60 + 20;
     let jobs: Vec<JobPlan> = batch.chain(tarpit).chain(asked).collect();
     let limits = vec![5; sick + 1];
-    let history = History { seed: 7, gateways: 2, workers: 2, limits, jobs, faults: Vec::new() };
+    let history =
+        History { seed: 7, gateways: 2, workers: 2, zones: 1, limits, jobs, faults: Vec::new() };
     let world = run(&history, mutation).expect("no promise is broken");
     let waits = world.mail.first_session.iter();
     let waits = waits.filter(|(job, _)| asked_from <= plan_index(**job)).map(|(_, wait)| *wait);

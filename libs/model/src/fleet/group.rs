@@ -17,7 +17,7 @@ pub struct Rate {
 /// What a group allows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct GroupLimits {
-    /// Legs at once over the zone, from 1 to 10,000.
+    /// Legs at once, from 1 to 10,000: over all zones, or in one of them where it is a part.
     pub concurrency: NonZeroU32,
     /// Of these, legs at once from one source address; `None`: no cap of its own.
     pub per_source: Option<NonZeroU32>,
@@ -26,7 +26,8 @@ pub struct GroupLimits {
 }
 
 /// The settings of one group in one zone, as an operator, the provider table or the
-/// default gave them. Versions only grow: an owner ignores an older one.
+/// default gave them. Versions only grow: an owner ignores an older one. In the store they
+/// say what the mail server allows as a whole; owners are told the part of their zone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GroupSettings {
     /// The group.

@@ -16,7 +16,7 @@ use super::batch::{
     BatchChange, BatchDraft, BatchOpened, BatchRecord, BatchReport, BatchView, Fed,
 };
 use super::group::{GroupLimits, GroupSettings};
-use super::id::{BatchId, Dispatch, GroupId, LegId, TenantId, ZoneName};
+use super::id::{BatchId, Dispatch, GroupId, GroupKey, LegId, TenantId, ZoneName};
 use super::item::{Added, CauseCount, ItemDraft, ItemFilter, ItemRecord};
 use super::job::{BatchCounts, JobClass, JobDraft, JobRecord, JobState};
 use super::leg::LegRecord;
@@ -223,15 +223,24 @@ pub trait Store: Send + Sync + 'static {
         shard: ShardIndex,
     ) -> impl Future<Output = Result<Vec<GroupSettings>, StoreError>> + Send;
 
-    /// Sets what a group allows and whether it is paused, and increments its version.
-    /// Returns the new settings, to be broadcast.
+    /// Sets what a group allows as a whole and whether it is paused, in all these zones at
+    /// once, and gives them one version that is greater than any that they had. Returns the
+    /// new settings, in the order of the zones, to be broadcast.
     fn set_group(
         &self,
-        group: &GroupId,
+        zones: &[ZoneName],
+        key: &GroupKey,
         shard: ShardIndex,
         limits: GroupLimits,
         paused: bool,
-    ) -> impl Future<Output = Result<GroupSettings, StoreError>> + Send;
+    ) -> impl Future<Output = Result<Vec<GroupSettings>, StoreError>> + Send;
+
+    /// Gives these zones the settings that groups have in any zone, the newest of each: a
+    /// zone that is new keeps to what operators have set before.
+    fn spread_groups(
+        &self,
+        zones: &[ZoneName],
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Makes a batch. Harmless to repeat.
     fn create_batch(

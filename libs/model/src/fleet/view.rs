@@ -178,6 +178,9 @@ pub struct Release {
     /// Legs that must not run: their login was refused for good meanwhile. They stay
     /// `READY`; the caller closes each with [`Store::advance`](super::Store::advance).
     pub refused: Vec<LegId>,
+    /// Legs that must not run, since their zone has no part in what the mail server allows.
+    /// They stay `READY`, and are closed in the same way.
+    pub shut_out: Vec<LegId>,
     /// Whether a further pass could release more: the view's bounds, not the window, were
     /// what ended this one.
     pub more: bool,

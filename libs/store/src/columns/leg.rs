@@ -26,9 +26,9 @@ pub(crate) use leg_columns;
 macro_rules! budget_columns {
     () => {
         "(SELECT count(*) FROM ledger d \
-           WHERE d.login = l.login AND d.zone = l.zone AND d.name = l.name), \
+           WHERE d.login = l.login AND d.name = l.name), \
          (SELECT max(d.at) FROM ledger d \
-           WHERE d.login = l.login AND d.zone = l.zone AND d.name = l.name)"
+           WHERE d.login = l.login AND d.name = l.name)"
     };
 }
 pub(crate) use budget_columns;

@@ -97,7 +97,8 @@ impl Work for Groups {
 }
 
 pub(crate) struct SetGroup {
-    pub(crate) group: GroupId,
+    /// One group in several zones.
+    pub(crate) groups: Vec<GroupId>,
     pub(crate) shard: ShardIndex,
     pub(crate) limits: GroupLimits,
     pub(crate) paused: bool,
@@ -106,28 +107,94 @@ pub(crate) struct SetGroup {
 impl Work for SetGroup {
     type View = ();
     type Answer = ();
-    type Output = GroupSettings;
+    type Output = Vec<GroupSettings>;
     const OPERATION: &'static str = "set a group";
     const ACCESS: Access = Access::Touch;
 
-    async fn work(&self, tx: &impl Tx, _: &impl Decide<(), ()>) -> Result<GroupSettings, Trouble> {
+    async fn work(
+        &self,
+        tx: &impl Tx,
+        _: &impl Decide<(), ()>,
+    ) -> Result<Vec<GroupSettings>, Trouble> {
+        const VERSION: Statement =
+            Statement::of("SELECT version FROM limit_groups WHERE zone = $1 AND name = $2");
         const SET: Statement = Statement::of(
             "INSERT INTO limit_groups (zone, name, shard, paused, concurrency, per_source, \
                rate_logins, rate_per, version) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 1) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) \
              ON CONFLICT (zone, name) DO UPDATE SET shard = excluded.shard, \
                paused = excluded.paused, concurrency = excluded.concurrency, \
                per_source = excluded.per_source, rate_logins = excluded.rate_logins, \
-               rate_per = excluded.rate_per, version = limit_groups.version + 1 \
+               rate_per = excluded.rate_per, \
+               version = CASE WHEN limit_groups.version < excluded.version \
+                 THEN excluded.version ELSE limit_groups.version + 1 END \
              RETURNING version",
         );
-        let [zone, name] = key(&self.group);
-        let start = [zone, name, Value::number(self.shard.0), Value::Flag(self.paused)];
-        let values = [&start[..], &columns::values(&self.limits)].concat();
-        let row = tx.row(SET, &values).await?;
-        let mut row = row.ok_or_else(|| Trouble::corrupt("a group was not written"))?;
-        let version = row.number("version")?;
-        let group = self.group.clone();
-        Ok(GroupSettings { group, limits: self.limits, paused: self.paused, version })
+        let mut next: u64 = 1;
+        for group in &self.groups {
+            if let Some(mut row) = tx.row(VERSION, &key(group)).await? {
+                let known: u64 = row.number("version")?;
+                next = next.max(known.saturating_add(1));
+            }
+        }
+        // In one order, so that two who set the same group do not block each other.
+        let mut written = BTreeMap::new();
+        let groups: std::collections::BTreeSet<&GroupId> = self.groups.iter().collect();
+        for group in groups {
+            let [zone, name] = key(group);
+            let start = [zone, name, Value::number(self.shard.0), Value::Flag(self.paused)];
+            let values =
+                [&start[..], &columns::values(&self.limits), &[Value::number(next)]].concat();
+            let row = tx.row(SET, &values).await?;
+            let mut row = row.ok_or_else(|| Trouble::corrupt("a group was not written"))?;
+            written.insert(group, row.number("version")?);
+        }
+        let settings = |group: &GroupId| {
+            let version = written.get(group).copied().unwrap_or(next);
+            GroupSettings {
+                group: group.clone(),
+                limits: self.limits,
+                paused: self.paused,
+                version,
+            }
+        };
+        Ok(self.groups.iter().map(settings).collect())
+    }
+}
+
+pub(crate) struct SpreadGroups {
+    pub(crate) zones: Vec<ZoneName>,
+}
+
+impl Work for SpreadGroups {
+    type View = ();
+    type Answer = ();
+    type Output = ();
+    const OPERATION: &'static str = "give zones the settings of groups";
+    const ACCESS: Access = Access::Touch;
+
+    async fn work(&self, tx: &impl Tx, _: &impl Decide<(), ()>) -> Result<(), Trouble> {
+        // Read once at the start of a gateway; groups with settings are few.
+        const SPREAD: Statement = Statement::of(
+            "INSERT INTO limit_groups (zone, name, shard, paused, concurrency, per_source, \
+               rate_logins, rate_per, version) \
+             SELECT $1, g.name, g.shard, g.paused, g.concurrency, g.per_source, g.rate_logins, \
+               g.rate_per, g.version \
+             FROM limit_groups g \
+             WHERE 0 < g.version AND NOT EXISTS (SELECT 1 FROM limit_groups o \
+               WHERE 0 < o.version AND o.name = g.name AND (g.version < o.version \
+                 OR (g.version = o.version AND o.zone < g.zone))) \
+             ORDER BY g.name \
+             ON CONFLICT (zone, name) DO UPDATE SET shard = excluded.shard, \
+               paused = excluded.paused, concurrency = excluded.concurrency, \
+               per_source = excluded.per_source, rate_logins = excluded.rate_logins, \
+               rate_per = excluded.rate_per, version = excluded.version \
+             WHERE limit_groups.version < excluded.version",
+        );
+        let zones: std::collections::BTreeSet<&ZoneName> = self.zones.iter().collect();
+        for zone in zones {
+            tx.run(SPREAD, &[Value::Text(zone.as_str())]).await?;
+        }
+        Ok(())
     }
 }

@@ -85,14 +85,12 @@ async fn running(tx: &impl Tx, draft: &JobDraft) -> Result<Option<JobId>, Troubl
 
 async fn budgets(tx: &impl Tx, legs: &[LegDraft]) -> Result<Vec<LoginBudget>, Trouble> {
     const BUDGET: Statement = Statement::of(
-        "SELECT count(*), max(at) FROM ledger WHERE login = $1 AND zone = $2 AND name = $3",
+        // Whatever zone it was refused in: a mail server that locks a login locks it for all.
+        "SELECT count(*), max(at) FROM ledger WHERE login = $1 AND name = $2",
     );
     let keys: Vec<_> = legs
         .iter()
-        .map(|leg| {
-            let GroupId { zone, key } = &leg.group;
-            vec![Value::Bytes(&leg.login.0), Value::Text(zone.as_str()), Value::Text(key.as_str())]
-        })
+        .map(|leg| vec![Value::Bytes(&leg.login.0), Value::Text(leg.group.key.as_str())])
         .collect();
     let mut budgets = Vec::new();
     for mut row in tx.each(BUDGET, &keys).await?.into_iter().flatten() {

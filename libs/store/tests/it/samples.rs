@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use mailfleet_model::JobId;
 use mailfleet_model::fleet::{
-    BatchId, Gate, GroupId, GroupKey, GroupLimits, JobClass, JobDraft, LegDraft, LegId, LoginTag,
-    MailboxTag, Payload, RequestKey, RequestTag, SettingsTag, ShardIndex, TenantId,
+    BatchId, Gate, GroupId, GroupKey, GroupLimits, GroupSettings, JobClass, JobDraft, LegDraft,
+    LegId, LoginTag, MailboxTag, Payload, RequestKey, RequestTag, SettingsTag, ShardIndex, Store,
+    TenantId,
 };
 use uuid::Uuid;
 
@@ -109,4 +110,17 @@ pub(crate) fn request(id: &str, body: u8) -> Option<RequestKey> {
 
 pub(crate) fn settings(number: u8) -> Option<SettingsTag> {
     Some(SettingsTag([number; 32]))
+}
+
+/// Sets what a group allows in its own zone.
+pub(crate) async fn set(
+    store: &impl Store,
+    group: &GroupId,
+    shard: u16,
+    limits: GroupLimits,
+    paused: bool,
+) -> GroupSettings {
+    let zones = [group.zone.clone()];
+    let set = store.set_group(&zones, &group.key, ShardIndex(shard), limits, paused).await;
+    set.unwrap().remove(0)
 }

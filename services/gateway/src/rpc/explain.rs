@@ -67,7 +67,8 @@ async fn facts<S: Store, Q: GatewayQueue>(
     row: &LegView,
 ) -> Result<Facts, StoreError> {
     let (group, shard) = (&row.leg.group, row.leg.shard);
-    let settings = gateway.store.group(group).await?;
+    let mut settings = gateway.store.group(group).await?;
+    settings.limits = gateway.part(&settings.limits, &group.zone).unwrap_or(settings.limits);
     let occupancy = gateway.occupancy(group).await?;
     // Only of a leg that is there can the owner say anything.
     let is_there = row.leg.state == LegState::Published;

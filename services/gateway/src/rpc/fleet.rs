@@ -26,8 +26,8 @@ impl<S: Store, Q: GatewayQueue> FleetService for Fleet<S, Q> {
         self.admin(request.metadata())?;
         let now = self.0.now();
         let members = self.0.members.all(now);
-        let members = members.iter().filter(|member| member.news.zone == self.0.config.zone);
-        let workers = members.map(|member| fleet::worker(&member.news, now.since(member.heard)));
+        let workers =
+            members.iter().map(|member| fleet::worker(&member.news, now.since(member.heard)));
         Ok(Response::new(v1::ListWorkersResponse { workers: workers.collect() }))
     }
 
@@ -37,13 +37,19 @@ impl<S: Store, Q: GatewayQueue> FleetService for Fleet<S, Q> {
     ) -> Result<Response<v1::ListShardsResponse>, Status> {
         self.admin(request.metadata())?;
         let gateway = &self.0;
-        let (zone, now) = (&gateway.config.zone, gateway.now());
-        let shards = (0..gateway.rules.collect.shards.get()).map(|index| {
-            let owners = gateway.members.owners(zone, ShardIndex(index), now);
-            let owners = owners.iter().map(fleet::worker_name).collect();
-            v1::Shard { index: index.into(), owners }
-        });
-        let (zone, shards) = (zone.to_string(), shards.collect());
+        let (zones, now) = (gateway.zones(), gateway.now());
+        let mut shards = Vec::new();
+        for zone in &zones {
+            shards.extend((0..gateway.rules.collect.shards.get()).map(|index| {
+                let owners = gateway.members.owners(zone, ShardIndex(index), now);
+                let owners = owners.iter().map(fleet::worker_name).collect();
+                v1::Shard { index: index.into(), owners, zone: zone.to_string() }
+            }));
+        }
+        let zone = match zones.as_slice() {
+            [only] => only.to_string(),
+            _ => String::new(),
+        };
         Ok(Response::new(v1::ListShardsResponse { zone, shards }))
     }
 
@@ -72,7 +78,7 @@ impl<S: Store, Q: GatewayQueue> FleetService for Fleet<S, Q> {
     ) -> Result<Response<v1::SetLimitGroupResponse>, Status> {
         let asked = self.asked(request)?;
         let mut bad = Violations::default();
-        let group = fleet::parse_group_name(&asked.name, &self.0.config.zone);
+        let group = fleet::parse_group_name(&asked.name, &self.0.zones());
         let limits = fleet::parse_limits(asked.limits.as_ref());
         let wrong = [group.as_ref().err(), limits.as_ref().err()];
         for wrong in wrong.into_iter().flatten().flat_map(Violations::as_slice) {
@@ -135,7 +141,7 @@ impl<S: Store, Q: GatewayQueue> Fleet<S, Q> {
     }
 
     fn group(&self, name: &str) -> Result<GroupId, Status> {
-        let group = fleet::parse_group_name(name, &self.0.config.zone);
+        let group = fleet::parse_group_name(name, &self.0.zones());
         group.map_err(|bad| status::invalid(&bad, None))
     }
 

@@ -7,10 +7,10 @@ use mailfleet_gateway::Config;
 use mailfleet_model::JobId;
 use mailfleet_model::fleet::{
     Added, Admission, BatchChange, BatchCounts, BatchDraft, BatchId, BatchOpened, BatchRecord,
-    BatchReport, BatchView, CauseCount, Dispatch, Erased, Fed, GroupId, GroupLimits, GroupSettings,
-    GroupView, ItemDraft, ItemFilter, ItemRecord, JobChange, JobDraft, JobFilter, JobPage,
-    JobState, JobView, LegId, LegRecord, Notice, NoticePage, NoticeTurn, Release, ShardIndex,
-    Store, StoreError, SubmitView, Submitted, TenantId, Timestamp, Usage, ZoneName,
+    BatchReport, BatchView, CauseCount, Dispatch, Erased, Fed, GroupId, GroupKey, GroupLimits,
+    GroupSettings, GroupView, ItemDraft, ItemFilter, ItemRecord, JobChange, JobDraft, JobFilter,
+    JobPage, JobState, JobView, LegId, LegRecord, Notice, NoticePage, NoticeTurn, Release,
+    ShardIndex, Store, StoreError, SubmitView, Submitted, TenantId, Timestamp, Usage, ZoneName,
 };
 use mailfleet_store::{Config as StoreConfig, Defaults, SqliteStore};
 
@@ -136,12 +136,17 @@ impl Store for TestStore {
 
     async fn set_group(
         &self,
-        group: &GroupId,
+        zones: &[ZoneName],
+        key: &GroupKey,
         shard: ShardIndex,
         limits: GroupLimits,
         paused: bool,
-    ) -> Result<GroupSettings, StoreError> {
-        self.there()?.set_group(group, shard, limits, paused).await
+    ) -> Result<Vec<GroupSettings>, StoreError> {
+        self.there()?.set_group(zones, key, shard, limits, paused).await
+    }
+
+    async fn spread_groups(&self, zones: &[ZoneName]) -> Result<(), StoreError> {
+        self.there()?.spread_groups(zones).await
     }
 
     async fn create_batch(&self, tenant: &TenantId, batch: BatchId) -> Result<(), StoreError> {

@@ -3,6 +3,7 @@
 //! The ground is what all gateways and workers share: store, broker, keys. A world is one
 //! gateway on it, with a worker beside it unless a test wants none.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::num::NonZeroU32;
 use std::path::Path;
@@ -176,6 +177,7 @@ impl Ground {
             store: Arc::clone(&self.store),
             queue: Arc::new(self.hub.gateway(id)),
             ring: Arc::new(public),
+            zone_rings: BTreeMap::new(),
             resolver: resolver(),
             targets: targets(),
             tenants,

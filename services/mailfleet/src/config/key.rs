@@ -88,10 +88,27 @@ const POOL: &[Key] = &[
         &["Source IP addresses; with no member at all the system chooses.", "[\"203.0.113.5\"]"],
     ),
     key(
+        "zone",
+        Kind::Text { what: "a name" },
+        Some("default"),
+        &["Zone whose workers have all these addresses.", "\"default\""],
+    ),
+    key(
         "per_address",
         Kind::Count { min: 0, max: 1_000_000 },
         Some("0"),
         &["Connections at once from each address, over all mail servers; 0: any number.", "100"],
+    ),
+];
+/// A zone's share of every limit, in percent.
+const SHARE: Kind = Kind::Count { min: 1, max: 100 };
+const ZONE: &[Key] = &[
+    key("name", Kind::Text { what: "a name" }, None, &["Name of the zone.", "\"tokyo\""]),
+    optional("share", SHARE, &["Its share of every mail server's limit, in percent.", "50"]),
+    optional(
+        "key_file",
+        Kind::Path,
+        &["Public half of its workers' keys; unset: vault.key_file.", "\"tokyo.keys\""],
     ),
 ];
 const SOCKS5: &[Key] = &[
@@ -159,7 +176,11 @@ pub(crate) const KEYS: &[Key] = &[
         &["File with the keys that seal credentials. Mode 0600; serve makes it at its first start.",
           "Gateways of a fleet get the public half: mailfleet keys public FILE."]),
     key("fleet.shards", Kind::Count { min: 1, max: 1_024 }, Some("64"),
-        &["Shards in the zone. The same in every process; never changed while jobs are open."]),
+        &["Shards in a zone. The same in every process; never changed while jobs are open."]),
+    key("fleet.zone", Kind::Tables(ZONE), Some(""),
+        &["Zones, where there are several: between them every mail server's limit is split. The",
+          "same in every process. To change shares, lower some first, restart every gateway, then",
+          "raise others. A zone without pools finishes what it has."]),
     key("worker.zone", Kind::Text { what: "a name" }, Some("default"),
         &["Zone of this worker: all its egress addresses can be used from here."]),
     key("worker.slots", Kind::Count { min: 1, max: 1_000_000 }, Some("2000"),

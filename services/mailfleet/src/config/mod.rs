@@ -13,6 +13,7 @@ mod show;
 mod source;
 mod together;
 mod value;
+mod zones;
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -6,7 +6,7 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use mailfleet_model::Host;
-use mailfleet_model::fleet::PoolName;
+use mailfleet_model::fleet::{PoolName, ZoneName};
 
 use super::settings::{KIND, Row, Values, column};
 use super::value::Value;
@@ -15,8 +15,10 @@ use super::value::Value;
 pub(super) const DEFAULT_POOL: &str = "default";
 
 /// An egress pool.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct PoolSettings {
+    /// The zone whose workers have its addresses.
+    pub(crate) zone: ZoneName,
     /// Source addresses of this host.
     pub(crate) addresses: Vec<IpAddr>,
     /// Proxies.
@@ -56,12 +58,19 @@ impl Values<'_> {
                 Some(Value::Count(most)) => u32::try_from(*most).ok().and_then(NonZeroU32::new),
                 _ => None,
             };
-            let pool = PoolSettings { addresses, socks5: Vec::new(), per_address };
+            let zone = column(row, "zone").parse().expect(KIND);
+            let pool = PoolSettings { zone, addresses, socks5: Vec::new(), per_address };
             (column(row, "name").parse().expect(KIND), pool)
         };
         let mut pools: BTreeMap<_, _> = self.rows("egress.pool").iter().map(pool).collect();
         if pools.is_empty() {
-            pools.insert(DEFAULT_POOL.parse().expect("a name"), PoolSettings::default());
+            let pool = PoolSettings {
+                zone: self.worker_zone(),
+                addresses: Vec::new(),
+                socks5: Vec::new(),
+                per_address: None,
+            };
+            pools.insert(DEFAULT_POOL.parse().expect("a name"), pool);
         }
         for row in self.rows("egress.socks5") {
             let pool: PoolName = column(row, "pool").parse().expect(KIND);
@@ -72,7 +81,7 @@ impl Values<'_> {
             };
             let exit = column(row, "exit").parse().expect(KIND);
             let proxy = ProxySettings { host, port, exit, login };
-            pools.entry(pool).or_default().socks5.push(proxy);
+            pools.get_mut(&pool).expect(KIND).socks5.push(proxy);
         }
         pools
     }

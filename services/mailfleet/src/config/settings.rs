@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
+use mailfleet_engine::Shares;
 use mailfleet_gateway::Role;
 use mailfleet_model::Secret;
 use mailfleet_model::fleet::{GroupKey, GroupLimits, PoolName, Rate, TenantId, ZoneName};
@@ -47,10 +48,14 @@ pub(crate) struct Settings {
     pub(crate) broker_roots: Vec<PathBuf>,
     /// File with the keys that seal credentials.
     pub(crate) key_file: PathBuf,
-    /// Shards in the zone.
+    /// Shards in a zone.
     pub(crate) shards: NonZeroU16,
-    /// The zone.
+    /// The zone of this process's worker.
     pub(crate) zone: ZoneName,
+    /// The share of each zone in every limit; none where there is one zone.
+    pub(crate) shares: Shares,
+    /// Files with the public keys of zones that have some of their own.
+    pub(crate) zone_keys: BTreeMap<ZoneName, PathBuf>,
     /// Legs at once in one worker.
     pub(crate) slots: NonZeroU32,
     /// Networks lifted from the target guard.
@@ -143,7 +148,9 @@ impl Settings {
             broker_roots: from.paths("broker.roots"),
             key_file: from.path("vault.key_file").expect(KIND),
             shards: from.number("fleet.shards").and_then(NonZeroU16::new).expect(KIND),
-            zone: from.text("worker.zone").and_then(|name| name.parse().ok()).expect(KIND),
+            zone: from.worker_zone(),
+            shares: from.shares(),
+            zone_keys: from.zone_keys(),
             slots: from.number("worker.slots").and_then(NonZeroU32::new).expect(KIND),
             allow: from.networks("targets.allow"),
             roots: from.paths("trust.roots"),
@@ -190,7 +197,7 @@ impl Settings {
 }
 
 /// What a group allows. A rate of 0 is none.
-fn limits(concurrency: u64, logins_per_minute: u64) -> GroupLimits {
+pub(super) fn limits(concurrency: u64, logins_per_minute: u64) -> GroupLimits {
     let number = |n: u64| u32::try_from(n).ok().and_then(NonZeroU32::new);
     GroupLimits {
         concurrency: number(concurrency).expect(KIND),

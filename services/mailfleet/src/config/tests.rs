@@ -27,7 +27,9 @@ fn without_anything_the_defaults_hold() {
     assert_eq!(settings.drain, mailfleet_gateway::Config::default().drain_grace);
     assert!(settings.broker.is_none() && settings.tls.is_none() && settings.tenants.is_empty());
     assert_eq!(settings.pools.len(), 1);
-    assert_eq!(settings.default_pool().1, &PoolSettings::default());
+    let (_, pool) = settings.default_pool();
+    assert!(pool.seen().is_empty() && pool.per_address.is_none());
+    assert!(settings.shares.is_empty() && settings.zones().iter().eq([&settings.zone]));
     assert_eq!(settings.limits, mailfleet_probe::limits::Limits::default());
     assert_eq!(settings.identity.name, mailfleet_probe::Identity::default().name);
     assert_eq!(settings.rules.courier, mailfleet_probe::CourierRule::Refuse);
@@ -201,6 +203,68 @@ fn an_exit_stands_once_in_its_pool() {
                 exit = \"203.0.113.7\"\n";
     let problems = load(toml, &[]).err().expect("which of them is it");
     assert!(problems.contains("egress.socks5[0].exit"), "{problems}");
+}
+
+#[test]
+fn zones_have_shares_and_pools() {
+    let toml = "[worker]\nzone = \"tokyo\"\n[[fleet.zone]]\nname = \"osaka\"\nshare = 30\n\
+                key_file = \"osaka.keys\"\n[[fleet.zone]]\nname = \"tokyo\"\nshare = 70\n\
+                [[egress.pool]]\nname = \"default\"\nzone = \"osaka\"\naddresses = [\"192.0.2.1\"]\n\
+                [[egress.pool]]\nname = \"east\"\nzone = \"tokyo\"\naddresses = [\"192.0.2.2\"]\n";
+    let settings = settings(toml, &[]);
+    let zones: Vec<String> = settings.zones().iter().map(ToString::to_string).collect();
+    assert_eq!((zones, settings.zone.as_str()), (vec!["osaka".into(), "tokyo".into()], "tokyo"));
+    let part = |zone| settings.shares.part(&settings.default_limits, zone);
+    let parts = settings.shares.zones().map(|zone| part(zone).map(|part| part.concurrency.get()));
+    assert_eq!(parts.collect::<Vec<_>>(), [Some(3), Some(7)]);
+    let ours: Vec<&str> =
+        settings.pools_of(&settings.zone).map(|(name, _)| name.as_str()).collect();
+    assert_eq!(ours, ["east"]);
+    assert_eq!(settings.zone_keys.len(), 1);
+}
+
+#[test]
+fn a_gateway_need_not_name_a_zone_of_its_own() {
+    let toml = "[[fleet.zone]]\nname = \"osaka\"\nshare = 30\n\
+                [[egress.pool]]\nname = \"default\"\nzone = \"osaka\"\n";
+    assert_eq!(settings(toml, &[]).zones().len(), 1);
+    // Without pools the only one is in the worker's zone, whatever that is.
+    let alone = settings("[worker]\nzone = \"osaka\"\n", &[]);
+    assert_eq!(alone.zones().into_iter().next(), Some(alone.zone));
+}
+
+#[test]
+fn zones_that_do_not_fit_together_are_named() {
+    let pools = "[[egress.pool]]\nname = \"default\"\nzone = \"osaka\"\n\
+                 addresses = [\"192.0.2.1\"]\n[[egress.pool]]\nname = \"east\"\n\
+                 zone = \"tokyo\"\naddresses = [\"192.0.2.2\"]\n";
+    let zone =
+        |name: &str, share: u8| format!("[[fleet.zone]]\nname = \"{name}\"\nshare = {share}\n");
+    let both = format!("{}{}{pools}", zone("osaka", 50), zone("tokyo", 50));
+    let cases = [
+        // Several zones, and no shares.
+        pools.to_owned(),
+        // A share that is missing.
+        format!("[[fleet.zone]]\nname = \"osaka\"\n{}{pools}", zone("tokyo", 50)),
+        // Shares that are more than everything.
+        format!("{}{}{pools}", zone("osaka", 60), zone("tokyo", 50)),
+        // A pool of an unknown zone, and a worker of another one.
+        format!("[worker]\nzone = \"kyoto\"\n{}{pools}", zone("osaka", 50)),
+        // A default limit of one session for two zones.
+        format!("[limits]\nconcurrency = 1\n{both}"),
+        // A worker of a zone without pools in the only zone that there is.
+        "[worker]\nzone = \"kyoto\"\n[[egress.pool]]\nname = \"default\"\n".to_owned(),
+        // An address in two zones, directly and as the exit of a proxy.
+        format!(
+            "{both}[[egress.pool]]\nname = \"more\"\nzone = \"tokyo\"\n\
+             addresses = [\"192.0.2.1\"]\n[[egress.socks5]]\npool = \"default\"\n\
+             server = \"a.example.com:1080\"\nexit = \"192.0.2.2\"\n"
+        ),
+        // Names that are none, and one that stands there twice.
+        format!("{}{}{}", zone("Osaka", 1), zone("tokyo", 1), zone("tokyo", 1)),
+    ];
+    let told = cases.map(|toml| load(&toml, &[]).err().unwrap_or_else(|| panic!("{toml}")));
+    insta::assert_snapshot!(told.join("\n"));
 }
 
 /// To renew the file: `cargo run -- config reference > deploy/config/mailfleet.toml`.

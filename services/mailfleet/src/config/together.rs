@@ -18,16 +18,19 @@ pub(super) fn check(configuration: &Configuration, problems: &mut Vec<Problem>) 
     checks.names();
     checks.pools();
     checks.events();
+    if checks.problems.is_empty() {
+        checks.zones();
+    }
 }
 
-struct Checks<'a> {
-    configuration: &'a Configuration,
-    values: Values<'a>,
+pub(super) struct Checks<'a> {
+    pub(super) configuration: &'a Configuration,
+    pub(super) values: Values<'a>,
     problems: &'a mut Vec<Problem>,
 }
 
 impl Checks<'_> {
-    fn wrong(&mut self, key: &'static str, place: &str, description: impl Into<String>) {
+    pub(super) fn wrong(&mut self, key: &'static str, place: &str, description: impl Into<String>) {
         self.problems.push(Problem {
             key: format!("{key}{place}"),
             origin: self.configuration.effective(key).origin.clone(),
@@ -73,10 +76,13 @@ impl Checks<'_> {
             self.wrong("broker.namespace", "", "is not 1 to 32 of a-z, 0-9 and '-'");
         }
         self.column("egress.pool", "name", |text| text.parse::<PoolName>().is_ok());
+        self.column("egress.pool", "zone", |text| text.parse::<ZoneName>().is_ok());
+        self.column("fleet.zone", "name", |text| text.parse::<ZoneName>().is_ok());
         self.column("tenant", "name", |text| text.parse::<TenantId>().is_ok());
         self.column("tenant", "pool", |text| text.parse::<PoolName>().is_ok());
         self.column("limits.group", "match", |text| GroupKey::new(text).is_ok());
         self.unique("egress.pool", "name");
+        self.unique("fleet.zone", "name");
         self.unique("limits.group", "match");
     }
 

@@ -65,6 +65,8 @@ pub(crate) enum Condition {
     Lowered,
     /// Legs wait for it
     Waiting,
+    /// Its zone has no part in what it allows
+    ShutOut,
 }
 
 /// Which limit group.

@@ -6,6 +6,8 @@ mod args;
 mod tables;
 mod top;
 
+use std::collections::BTreeSet;
+
 use mailfleet_api::v1::fleet_service_client::FleetServiceClient;
 use mailfleet_api::v1::limit_group::Condition as WireCondition;
 use mailfleet_api::{json, v1};
@@ -89,14 +91,50 @@ impl Fleet {
         }
     }
 
-    /// The full name of a group; the zone is the gateway's.
-    async fn name(&mut self, key: &str) -> Result<String, Error> {
+    /// The full names of a group: one in each zone, unless one of them was given.
+    async fn names(&mut self, key: &str) -> Result<Names, Error> {
         if key.starts_with("zones/") {
-            return Ok(key.to_owned());
+            return Ok(Names { first: key.to_owned(), others: Vec::new() });
         }
-        let zone = self.shards().await?.zone;
-        Ok(format!("zones/{zone}/limitGroups/{key}"))
+        let shards = self.shards().await?.shards;
+        let zones: BTreeSet<&str> = shards.iter().map(|shard| shard.zone.as_str()).collect();
+        let mut names = zones.into_iter().map(|zone| format!("zones/{zone}/limitGroups/{key}"));
+        let first = names.next();
+        let first = first.ok_or_else(|| anyhow::anyhow!("the gateway's answer holds no shard"))?;
+        Ok(Names { first, others: names.collect() })
     }
+
+    async fn group(&mut self, name: String) -> Result<Option<v1::LimitGroup>, Error> {
+        let answer = self.client.get_limit_group(v1::GetLimitGroupRequest { name }).await;
+        Ok(answer.map_err(|status| self.gateway.told(&status))?.into_inner().group)
+    }
+
+    /// The group in its first zone as it is after a change, and in the others.
+    async fn shown(
+        &mut self,
+        first: Option<v1::LimitGroup>,
+        others: Vec<String>,
+        at: &AtArgs,
+    ) -> Result<String, Error> {
+        let mut groups = vec![first];
+        for name in others {
+            groups.push(self.group(name).await?);
+        }
+        let groups: Option<Vec<v1::LimitGroup>> = groups.into_iter().collect();
+        let groups =
+            groups.ok_or_else(|| anyhow::anyhow!("the gateway's answer holds no limit group"))?;
+        Ok(if at.json {
+            groups.iter().map(|group| format!("{}\n", json::to_json(group))).collect()
+        } else {
+            tables::groups(&groups)
+        })
+    }
+}
+
+/// What a group is called in each zone.
+struct Names {
+    first: String,
+    others: Vec<String>,
 }
 
 async fn workers(at: &AtArgs) -> Result<String, Error> {
@@ -130,10 +168,9 @@ async fn groups(args: &GroupsArgs) -> Result<String, Error> {
 
 async fn group(args: &GroupArgs) -> Result<String, Error> {
     let mut fleet = Fleet::at(&args.at.gateway).await?;
-    let name = fleet.name(&args.key).await?;
-    let answer = fleet.client.get_limit_group(v1::GetLimitGroupRequest { name }).await;
-    let answer = answer.map_err(|status| fleet.gateway.told(&status))?.into_inner();
-    shown(answer.group, &args.at)
+    let Names { first, others } = fleet.names(&args.key).await?;
+    let group = fleet.group(first).await?;
+    fleet.shown(group, others, &args.at).await
 }
 
 async fn limit(args: &LimitArgs) -> Result<String, Error> {
@@ -144,11 +181,12 @@ async fn limit(args: &LimitArgs) -> Result<String, Error> {
         login_rate,
     };
     let mut fleet = Fleet::at(&args.at.gateway).await?;
-    let name = fleet.name(&args.key).await?;
+    // What is set in one zone is set in all.
+    let Names { first: name, others } = fleet.names(&args.key).await?;
     let request = v1::SetLimitGroupRequest { name, limits: Some(limits) };
     let answer = fleet.client.set_limit_group(request).await;
     let answer = answer.map_err(|status| fleet.gateway.told(&status))?.into_inner();
-    shown(answer.group, &args.at)
+    fleet.shown(answer.group, others, &args.at).await
 }
 
 /// Reads `60/1m`.
@@ -166,28 +204,18 @@ fn rate(text: &str) -> Result<v1::LoginRate, Error> {
 
 async fn pause(args: &GroupArgs) -> Result<String, Error> {
     let mut fleet = Fleet::at(&args.at.gateway).await?;
-    let name = fleet.name(&args.key).await?;
+    let Names { first: name, others } = fleet.names(&args.key).await?;
     let answer = fleet.client.pause_limit_group(v1::PauseLimitGroupRequest { name }).await;
     let answer = answer.map_err(|status| fleet.gateway.told(&status))?.into_inner();
-    shown(answer.group, &args.at)
+    fleet.shown(answer.group, others, &args.at).await
 }
 
 async fn resume(args: &GroupArgs) -> Result<String, Error> {
     let mut fleet = Fleet::at(&args.at.gateway).await?;
-    let name = fleet.name(&args.key).await?;
+    let Names { first: name, others } = fleet.names(&args.key).await?;
     let answer = fleet.client.resume_limit_group(v1::ResumeLimitGroupRequest { name }).await;
     let answer = answer.map_err(|status| fleet.gateway.told(&status))?.into_inner();
-    shown(answer.group, &args.at)
-}
-
-fn shown(group: Option<v1::LimitGroup>, at: &AtArgs) -> Result<String, Error> {
-    let group =
-        group.ok_or_else(|| anyhow::anyhow!("the gateway's answer holds no limit group"))?;
-    Ok(if at.json {
-        format!("{}\n", json::to_json(&group))
-    } else {
-        tables::groups(std::slice::from_ref(&group))
-    })
+    fleet.shown(answer.group, others, &args.at).await
 }
 
 async fn drain(args: &DrainArgs) -> Result<String, Error> {
@@ -215,6 +243,7 @@ impl Condition {
             Self::Down => WireCondition::ServerDown,
             Self::Lowered => WireCondition::Lowered,
             Self::Waiting => WireCondition::Waiting,
+            Self::ShutOut => WireCondition::ShutOut,
         }
     }
 }

@@ -18,6 +18,7 @@ const SILENT: Duration = Duration::from_millis(2_500);
 
 /// The workers, one a line.
 pub(super) fn workers(workers: &[v1::Worker]) -> String {
+    let zones = Zones::of(workers.iter().map(|worker| worker.zone.as_str()));
     let row = |worker: &v1::Worker| {
         let silence = duration(worker.silence.as_ref()).unwrap_or_default();
         let state = match (worker.draining, SILENT < silence) {
@@ -25,22 +26,36 @@ pub(super) fn workers(workers: &[v1::Worker]) -> String {
             (false, true) => cell(BAD, format!("silent for {}", span::brief(silence))),
             (false, false) => cell(GOOD, "ready"),
         };
-        vec![
+        let row = vec![
             cell(CODE, bare(&worker.name)),
             state,
             cell(PLAIN, worker.shards.len()),
             cell(PLAIN, format!("{} of {}", worker.running, worker.capacity)),
             cell(DIM, wrap::clean(&worker.version)),
-        ]
+        ];
+        zones.with(1, &worker.zone, row)
     };
-    table(&["WORKER", "STATE", "SHARDS", "RUNNING", "VERSION"], workers.iter().map(row).collect())
+    let heading = zones.heading(1, &["WORKER", "STATE", "SHARDS", "RUNNING", "VERSION"]);
+    table(&heading, workers.iter().map(row).collect())
 }
 
-/// The owners with their shards, and the shards that wait for one.
+/// The owners with their shards, and the shards that wait for one, zone by zone.
 pub(super) fn shards(answer: &v1::ListShardsResponse) -> String {
+    let zones = Zones::of(answer.shards.iter().map(|shard| shard.zone.as_str()));
+    let mut by_zone: BTreeMap<&str, Vec<&v1::Shard>> = BTreeMap::new();
+    for shard in &answer.shards {
+        by_zone.entry(&shard.zone).or_default().push(shard);
+    }
+    let rows = by_zone.into_iter().flat_map(|(zone, shards)| {
+        shards_of_zone(&shards).into_iter().map(|row| zones.with(0, zone, row)).collect::<Vec<_>>()
+    });
+    table(&zones.heading(0, &["OWNER", "SHARDS", "WHICH"]), rows.collect())
+}
+
+fn shards_of_zone(shards: &[&v1::Shard]) -> Vec<Vec<Cell>> {
     let mut owners: BTreeMap<String, Vec<u32>> = BTreeMap::new();
     let (mut free, mut moving) = (Vec::new(), Vec::new());
-    for shard in &answer.shards {
+    for shard in shards {
         match shard.owners.as_slice() {
             [] => free.push(shard.index),
             owned => {
@@ -66,25 +81,67 @@ pub(super) fn shards(answer: &v1::ListShardsResponse) -> String {
             ]);
         }
     }
-    table(&["OWNER", "SHARDS", "WHICH"], rows)
+    rows
 }
 
 /// The limit groups, one a line.
 pub(super) fn groups(groups: &[v1::LimitGroup]) -> String {
     let heading =
         ["LIMIT GROUP", "IN USE", "LIMIT", "WAITING", "LOGINS", "PER SOURCE", "SHARD", "STATE"];
-    table(&heading, groups.iter().map(group).collect())
+    let zones = Zones::of(groups.iter().map(|group| zone_of(&group.name)));
+    let rows = groups.iter().map(|it| zones.with(1, zone_of(&it.name), group(it)));
+    table(&zones.heading(1, &heading), rows.collect())
 }
 
+/// The zone of a limit group, out of its name.
+fn zone_of(name: &str) -> &str {
+    let named = name.strip_prefix("zones/").and_then(|rest| rest.split_once('/'));
+    named.map_or("", |(zone, _)| zone)
+}
+
+/// Whether there are several zones, so that rows say which one they are about.
+struct Zones(bool);
+
+impl Zones {
+    fn of<'a>(mut names: impl Iterator<Item = &'a str>) -> Self {
+        let first = names.next();
+        Self(names.any(|name| Some(name) != first))
+    }
+
+    fn heading<'a>(&self, place: usize, heading: &[&'a str]) -> Vec<&'a str> {
+        let mut heading = heading.to_vec();
+        if self.0 {
+            heading.insert(place, "ZONE");
+        }
+        heading
+    }
+
+    fn with(&self, place: usize, zone: &str, mut row: Vec<Cell>) -> Vec<Cell> {
+        if self.0 {
+            row.insert(place, cell(PLAIN, wrap::clean(zone)));
+        }
+        row
+    }
+}
+
+/// What the group allows in its zone, and the mail server as a whole where that is more.
 fn group(group: &v1::LimitGroup) -> Vec<Cell> {
-    let limits = group.limits.unwrap_or_default();
+    let whole = group.limits.unwrap_or_default();
+    // A gateway that does not split limits, of an older version, says nothing of a part.
+    let is_shut_out = group.conditions().any(|found| found == Condition::ShutOut);
+    let limits =
+        group.zone_limits.unwrap_or(if is_shut_out { v1::Limits::default() } else { whole });
     let owner = group.owner.as_ref();
     let in_use = owner.map_or("-".to_owned(), |owner| owner.in_use.to_string());
     let now = owner.map(|owner| owner.limit).filter(|now| *now != limits.concurrency);
-    let limit = match now {
+    let now = now.filter(|_| !is_shut_out);
+    let mut limit = match now {
         Some(now) => format!("{now} ({})", limits.concurrency),
         None => limits.concurrency.to_string(),
     };
+    if limits.concurrency != whole.concurrency {
+        limit.push_str(&format!(" of {}", whole.concurrency));
+    }
     let waiting = group.waiting_in_store + owner.map_or(0, |owner| owner.waiting);
     let rate = limits.login_rate.as_ref().map_or("-".to_owned(), |rate| {
         let period = duration(rate.period.as_ref()).unwrap_or(Duration::from_secs(60));
@@ -113,7 +170,9 @@ fn state(group: &v1::LimitGroup) -> Cell {
         duration(time).map(|time| format!(" for {}", span::brief(time))).unwrap_or_default()
     };
     let owner = group.owner.as_ref();
-    if holds(Condition::Paused) {
+    if holds(Condition::ShutOut) {
+        cell(WARN, "no part for this zone")
+    } else if holds(Condition::Paused) {
         cell(WARN, "paused")
     } else if holds(Condition::ServerDown) {
         let time = for_how_long(owner.and_then(|owner| owner.down_for.as_ref()));
@@ -175,5 +234,29 @@ mod tests {
         let line = text.lines().nth(1).expect("a row");
         let words: Vec<&str> = line.split_whitespace().collect();
         assert_eq!(words, ["imap:google", "4", "4", "(10)", "7", "-", "-", "0", "lowered"]);
+    }
+
+    #[test]
+    fn zones_are_shown_where_there_are_several() {
+        let part = |zone: &str, part: Option<u32>| v1::LimitGroup {
+            name: format!("zones/{zone}/limitGroups/imap:google"),
+            key: "imap:google".to_owned(),
+            limits: Some(v1::Limits { concurrency: 3, ..v1::Limits::default() }),
+            zone_limits: part.map(|n| v1::Limits { concurrency: n, ..v1::Limits::default() }),
+            conditions: part.map_or(vec![Condition::ShutOut.into()], |_| Vec::new()),
+            ..v1::LimitGroup::default()
+        };
+        let shown = |all: &[v1::LimitGroup]| -> Vec<String> {
+            let text = anstream::adapter::strip_str(&groups(all)).to_string();
+            let squeezed = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
+            text.lines().skip(1).map(squeezed).collect()
+        };
+        let two = [part("osaka", Some(2)), part("tokyo", None)];
+        let expect = [
+            "imap:google osaka - 2 of 3 0 - - 0 idle",
+            "imap:google tokyo - 0 of 3 0 - - 0 no part for this zone",
+        ];
+        assert_eq!(shown(&two), expect);
+        assert_eq!(shown(&[part("osaka", Some(3))]), ["imap:google - 3 0 - - 0 idle"]);
     }
 }

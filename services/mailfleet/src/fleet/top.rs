@@ -58,10 +58,15 @@ async fn picture(fleet: &mut Fleet) -> Result<String, Error> {
     let free = shards.shards.iter().filter(|shard| shard.owners.is_empty()).count();
     let running: u32 = workers.iter().map(|worker| worker.running).sum();
     let capacity: u32 = workers.iter().map(|worker| worker.capacity).sum();
+    let mut zones: Vec<&str> = shards.shards.iter().map(|shard| shard.zone.as_str()).collect();
+    zones.dedup();
+    let zone = match zones.as_slice() {
+        [zone] => format!("zone {zone}"),
+        zones => format!("zones {}", zones.join(", ")),
+    };
     let now = humantime::format_rfc3339_seconds(SystemTime::now());
     let head = format!(
-        "zone {}  {} workers  {running} of {capacity} legs run  {free} of {} shards without owner",
-        shards.zone,
+        "{zone}  {} workers  {running} of {capacity} legs run  {free} of {} shards without owner",
         workers.len(),
         shards.shards.len()
     );

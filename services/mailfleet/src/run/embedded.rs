@@ -1,5 +1,6 @@
 //! `serve`: gateway and owner in one process, with the queue in its memory.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use anyhow::Context as _;
@@ -25,6 +26,16 @@ pub(crate) async fn serve(args: &ServeArgs, verbose: u8) -> Result<Exit, Error> 
                 .to_owned(),
         ));
     }
+    let zones = settings.zones();
+    if 1 < zones.len() || !zones.contains(&settings.zone) {
+        let zones: Vec<String> = zones.iter().map(ToString::to_string).collect();
+        return Err(Error::Request(format!(
+            "serve runs one zone (worker.zone is {}), and the pools are in {}: run 'mailfleet \
+             gateway', and 'mailfleet worker' in each zone",
+            settings.zone,
+            zones.join(", ")
+        )));
+    }
     let admin = admin::bind(settings.admin).await?;
     let opened = parts::store(settings).await?;
     let recalled = opened.store.recall_all().await.context("cannot look for legs that were out")?;
@@ -44,6 +55,7 @@ pub(crate) async fn serve(args: &ServeArgs, verbose: u8) -> Result<Exit, Error> 
         store: Arc::clone(&opened.store),
         queue: Arc::new(broker.gateway(gateway_id)),
         ring: Arc::new(keys.to_public()),
+        zone_rings: BTreeMap::new(),
         resolver: probe.resolver.clone(),
         targets: probe.targets.clone(),
         tenants: parts::tenants(settings)?,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use mailfleet_gateway::{Gateway, Parts, Server};
+use mailfleet_model::fleet::{Store as _, ZoneName};
 use tokio_util::sync::CancellationToken;
 
 use super::{Process, parts};
@@ -18,6 +19,9 @@ pub(crate) async fn gateway(args: &ServeArgs, verbose: u8) -> Result<Exit, Error
     let broker = parts::rabbit(settings)?;
     let admin = admin::bind(settings.admin).await?;
     let opened = parts::store(settings).await?;
+    let zones: Vec<ZoneName> = settings.zones().into_iter().collect();
+    let spread = opened.store.spread_groups(&zones).await;
+    spread.context("cannot tell new zones what operators have set")?;
     let probe = parts::shared_probe(settings)?;
     let id = parts::gateway_id();
     let queue = broker.gateway(id.clone()).await.context("cannot use the broker (broker.url)")?;
@@ -26,6 +30,7 @@ pub(crate) async fn gateway(args: &ServeArgs, verbose: u8) -> Result<Exit, Error
         store: opened.store,
         queue: Arc::new(queue),
         ring: Arc::new(parts::public_ring(settings)?),
+        zone_rings: parts::zone_rings(settings)?,
         resolver: probe.resolver.clone(),
         targets: probe.targets.clone(),
         tenants: parts::tenants(settings)?,

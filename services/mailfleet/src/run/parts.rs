@@ -2,6 +2,7 @@
 //!
 //! Errors name the key of the configuration that leads to the part, and never what a URL holds.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,7 +12,7 @@ use anyhow::{Context as _, anyhow};
 use mailfleet_broker::{RabbitConfig, RabbitMq, Topology};
 use mailfleet_engine::Rules;
 use mailfleet_gateway::{Access, TenantQuota, Tenants, TlsFiles};
-use mailfleet_model::fleet::{GatewayId, GroupId, WorkerId};
+use mailfleet_model::fleet::{GatewayId, GroupId, WorkerId, ZoneName};
 use mailfleet_model::{Secret, Violations};
 use mailfleet_probe::Probe;
 use mailfleet_store::{AnyStore, Config as StoreConfig, Defaults};
@@ -32,6 +33,7 @@ const MAX_HOST: usize = 40;
 pub(super) fn rules(settings: &Settings) -> Rules {
     let mut rules = Rules::default();
     rules.collect.shards = settings.shards;
+    rules.dispatch.shares = settings.shares.clone();
     rules
 }
 
@@ -86,7 +88,7 @@ fn lock(database: &Path) -> Result<File, Error> {
 
 /// The shards of the deployment.
 pub(super) fn topology(settings: &Settings) -> Topology {
-    Topology { shards: settings.shards, ..Topology::new(vec![settings.zone.clone()]) }
+    Topology { shards: settings.shards, ..Topology::new(settings.zones().into_iter().collect()) }
 }
 
 /// The broker of a fleet.
@@ -120,15 +122,27 @@ pub(super) fn ring(settings: &Settings, make: bool) -> Result<KeyRing, Error> {
     ring.map_err(|error| told(error, path))
 }
 
-/// The half that gateways need. A file with private keys serves as well, but a gateway needs
-/// none of them.
+/// The half that gateways need.
 pub(super) fn public_ring(settings: &Settings) -> Result<PublicRing, Error> {
-    let path = &settings.key_file;
+    public_half(&settings.key_file)
+}
+
+/// The same of the zones that have keys of their own.
+pub(super) fn zone_rings(
+    settings: &Settings,
+) -> Result<BTreeMap<ZoneName, Arc<PublicRing>>, Error> {
+    let files = settings.zone_keys.iter();
+    files.map(|(zone, file)| Ok((zone.clone(), Arc::new(public_half(file)?)))).collect()
+}
+
+/// A file with private keys serves as well, but a gateway needs none of them.
+fn public_half(path: &Path) -> Result<PublicRing, Error> {
     match PublicRing::load(path) {
         Err(RingError::Content { .. }) => {
             let ring = KeyRing::load(path).map_err(|error| told(error, path))?;
             tracing::warn!(
-                "vault.key_file holds private keys, which a gateway does not need: \
+                file = %path.display(),
+                "a key file holds private keys, which a gateway does not need: \
                  'mailfleet keys public FILE' writes the public half"
             );
             Ok(ring.into_public())
@@ -189,7 +203,12 @@ pub(super) fn gateway(settings: &Settings) -> mailfleet_gateway::Config {
             client_ca: tls.client_ca.clone(),
         }),
         drain_grace: settings.drain,
-        zone: settings.zone.clone(),
+        zone: settings.zones().into_iter().next().unwrap_or_else(|| settings.zone.clone()),
+        pool_zones: settings
+            .pools
+            .iter()
+            .map(|(name, pool)| (name.clone(), pool.zone.clone()))
+            .collect(),
         limits: settings.default_limits,
         group_limits: settings.group_limits.iter().cloned().collect(),
         pools: settings.pools.iter().map(|(name, pool)| (name.clone(), pool.seen())).collect(),
@@ -205,9 +224,9 @@ pub(super) fn shared_probe(settings: &Settings) -> Result<Arc<Probe>, Error> {
     Ok(Arc::new(probe(settings, Extra::default())?))
 }
 
-/// The ways out.
+/// The ways out of this worker's zone.
 pub(super) fn pools(settings: &Settings) -> Result<Pools, Error> {
-    let pools = settings.pools.iter().map(|(name, pool)| {
+    let pools = settings.pools_of(&settings.zone).map(|(name, pool)| {
         let exits = exits(name, pool)?;
         Ok(Pool { name: name.clone(), exits, per_address: pool.per_address })
     });

@@ -16,6 +16,12 @@ pub(crate) async fn worker(args: &ServeArgs, verbose: u8) -> Result<Exit, Error>
     let process = Process::begin(args, verbose)?;
     let settings = &process.settings;
     let broker = parts::rabbit(settings)?;
+    if settings.pools_of(&settings.zone).next().is_none() {
+        return Err(Error::Request(format!(
+            "worker.zone is {}, and no [[egress.pool]] is in that zone",
+            settings.zone
+        )));
+    }
     let admin = admin::bind(settings.admin).await?;
     let pools = parts::pools(settings)?;
     // Before anything is connected: a worker without its addresses must own nothing.

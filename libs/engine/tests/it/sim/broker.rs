@@ -10,7 +10,7 @@ use mailfleet_engine::own::Offer;
 
 use super::event::{Epoch, ForBroker, ForGateway, ForWorker, Scheduled};
 use super::mutation::Mutation;
-use super::world::World;
+use super::world::{SHARDS, World, zone_index};
 
 /// One way over a consuming connection.
 pub(crate) const CONNECTION: Duration = Duration::from_millis(3);
@@ -46,11 +46,12 @@ pub(crate) struct Broker {
 }
 
 impl Broker {
-    pub(crate) fn new(shards: u16) -> Self {
+    /// So many queues: one for each shard of each zone.
+    pub(crate) fn new(queues: usize) -> Self {
         Self {
             down: false,
             alarm: false,
-            queues: (0..shards).map(|_| Queue::default()).collect(),
+            queues: (0..queues).map(|_| Queue::default()).collect(),
             connections: BTreeSet::new(),
             news: VecDeque::new(),
             news_out: BTreeMap::new(),
@@ -93,7 +94,8 @@ impl World {
                 self.claim(worker, epoch, shard, claim)
             }
             ForBroker::Release(worker, epoch, shard, claim) => {
-                self.close_channel(shard, Consumer { worker, epoch, claim });
+                let queue = place(self.zone_of_worker(worker), shard);
+                self.close_channel(queue, Consumer { worker, epoch, claim });
             }
             ForBroker::Ack(worker, epoch, tag) => {
                 if self.broker.connections.contains(&(worker, epoch)) {
@@ -138,7 +140,8 @@ impl World {
         if !self.broker.connections.contains(&(worker, epoch)) {
             return;
         }
-        let queue = &mut self.broker.queues[usize::from(shard.0)];
+        let index = place(self.zone_of_worker(worker), shard);
+        let queue = &mut self.broker.queues[index];
         queue.missing = false;
         let free = queue.consumer.is_none();
         if free {
@@ -146,11 +149,11 @@ impl World {
         }
         let answer = if free { Claim::Ours } else { Claim::Refused };
         self.send_worker(worker, epoch, Event::Claimed(shard, claim, answer));
-        self.deliver(shard);
+        self.deliver(index);
     }
 
-    fn deliver(&mut self, shard: ShardIndex) {
-        let queue = &mut self.broker.queues[usize::from(shard.0)];
+    fn deliver(&mut self, index: usize) {
+        let (shard, queue) = (shard_at(index), &mut self.broker.queues[index]);
         let Some(consumer) = queue.consumer else { return };
         let mut deliveries = Vec::new();
         for (message, redelivered) in std::mem::take(&mut queue.ready) {
@@ -169,8 +172,8 @@ impl World {
         }
     }
 
-    fn close_channel(&mut self, shard: ShardIndex, consumer: Consumer) {
-        let queue = &mut self.broker.queues[usize::from(shard.0)];
+    fn close_channel(&mut self, index: usize, consumer: Consumer) {
+        let queue = &mut self.broker.queues[index];
         if queue.consumer == Some(consumer) {
             queue.consumer = None;
         }
@@ -184,7 +187,7 @@ impl World {
             let (_, message) = queue.unacked.remove(&tag).expect("just found");
             queue.ready.push_front((message, true));
         }
-        self.deliver(shard);
+        self.deliver(index);
     }
 
     /// What `basic.cancel` does: the lock is free at once, and what was delivered stays out.
@@ -201,14 +204,13 @@ impl World {
         }
         self.broker.connections.remove(&(worker, epoch));
         for index in 0..self.broker.queues.len() {
-            let shard = ShardIndex(u16::try_from(index).expect("few"));
             let queue = &self.broker.queues[index];
             let holders = queue.unacked.values().map(|(holder, _)| *holder).chain(queue.consumer);
             let mut theirs: Vec<Consumer> =
                 holders.filter(|c| c.worker == worker && c.epoch == epoch).collect();
             theirs.dedup();
             for consumer in theirs {
-                self.close_channel(shard, consumer);
+                self.close_channel(index, consumer);
             }
         }
         self.send_worker(worker, epoch, Event::ConnectionLost);
@@ -216,14 +218,15 @@ impl World {
 
     fn publish_leg(&mut self, gateway: usize, run: u64, message: LegMessage) {
         let (leg, dispatch, shard) = (message.leg, message.dispatch, message.shard);
-        let queue = &mut self.broker.queues[usize::from(shard.0)];
+        let index = place(zone_index(&message.group.zone), shard);
+        let queue = &mut self.broker.queues[index];
         if queue.missing {
             // Returned as unroutable; the adapter declares the queue anew.
             queue.missing = false;
             return;
         }
         queue.ready.push_back((message, false));
-        self.deliver(shard);
+        self.deliver(index);
         if !self.lose_confirms && self.gateways[gateway].run == run {
             let after = self.hop();
             self.gateway_later(gateway, after, ForGateway::Confirmed(leg, dispatch));
@@ -318,7 +321,7 @@ impl World {
             let out = queue.unacked.values().map(|(_, message)| (message.clone(), false));
             let copies: Vec<(LegMessage, bool)> = out.chain(queue.ready.iter().cloned()).collect();
             queue.ready.extend(copies);
-            self.deliver(ShardIndex(u16::try_from(index).expect("few")));
+            self.deliver(index);
         }
     }
 
@@ -331,4 +334,14 @@ impl World {
         let at: Duration = since + patience;
         self.at(at, Scheduled::Broker(ForBroker::Silent(worker, epoch, since)));
     }
+}
+
+/// The queue of a shard of a zone.
+fn place(zone: usize, shard: ShardIndex) -> usize {
+    zone * usize::from(SHARDS.get()) + usize::from(shard.0)
+}
+
+/// The shard of a queue.
+fn shard_at(index: usize) -> ShardIndex {
+    ShardIndex(u16::try_from(index).expect("few") % SHARDS.get())
 }

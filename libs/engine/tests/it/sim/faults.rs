@@ -6,7 +6,7 @@ use mailfleet_model::fleet::Control;
 use super::event::{ForGateway, ForWorker, Scheduled};
 use super::gateway::Gateway;
 use super::history::{Fault, What};
-use super::world::{World, group, limits, millis};
+use super::world::{World, group_in, limits, millis};
 
 impl World {
     pub(crate) fn strike(&mut self, index: usize) {
@@ -50,9 +50,13 @@ impl World {
             }
             What::ServerDown(group) => self.mail.down[group] = true,
             What::Limit(index, limit) => {
-                let settings = self.store.set_group(&group(index), limits(limit));
+                let zones = 0..self.history.zones;
+                let set =
+                    zones.map(|zone| self.store.set_group(&group_in(zone, index), limits(limit)));
+                let set = set.collect::<Vec<_>>();
                 self.mail.set_limit(index, limit, self.now);
-                self.broadcast(None, &Control::Settings(vec![settings]));
+                let parts = set.into_iter().map(|settings| self.part(settings)).collect();
+                self.broadcast(None, &Control::Settings(parts));
             }
             What::Duplicate => self.duplicate(),
         }

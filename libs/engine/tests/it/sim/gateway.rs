@@ -9,9 +9,9 @@ use mailfleet_engine::dispatch::release;
 use mailfleet_engine::submit::{Gatekeeper, admit};
 use mailfleet_engine::sweep::{Chore, Sweeper};
 use mailfleet_model::fleet::{
-    Admission, Control, Gate, GroupId, JobClass, JobDraft, JobRecord, JobState, JobView, LegDraft,
-    LegMessage, LegRecord, LegState, LoginTag, MailboxTag, Outcome, Payload, Quota, RequestKey,
-    RequestTag, SettingsTag, StartAnswer, StartRule, WorkerMessage, shard_of,
+    Admission, Control, Gate, GroupId, GroupSettings, JobClass, JobDraft, JobRecord, JobState,
+    JobView, LegDraft, LegMessage, LegRecord, LegState, LoginTag, MailboxTag, Outcome, Payload,
+    Quota, RequestKey, RequestTag, SettingsTag, StartAnswer, StartRule, WorkerMessage, shard_of,
 };
 use mailfleet_model::{FaultCode, JobId, Verdict};
 use uuid::Uuid;
@@ -19,7 +19,7 @@ use uuid::Uuid;
 use super::event::{Client, Epoch, ForBroker, ForGateway, ForWorker, Scheduled};
 use super::history::Password;
 use super::mutation::Mutation;
-use super::world::{Answer, SHARDS, World, batch, group, limits, millis, zone};
+use super::world::{Answer, SHARDS, World, batch, group, group_in, limits, millis};
 
 #[derive(Debug)]
 pub(crate) struct Gateway {
@@ -138,11 +138,13 @@ impl World {
             }
             ForGateway::Confirmed(leg, dispatch) => self.store.mark_published(leg, dispatch),
             ForGateway::Heard(control) => {
-                if let Control::SettingsWanted { shard, .. } = *control {
-                    let groups = self.store.settings.values().cloned();
-                    let groups = groups.filter(|s| shard_of(&s.group.key, SHARDS) == shard);
-                    let groups = groups.collect();
-                    let (zone, default) = (zone(), limits(1));
+                if let Control::SettingsWanted { shard, zone, .. } = *control {
+                    let ours = |s: &&GroupSettings| {
+                        s.group.zone == zone && shard_of(&s.group.key, SHARDS) == shard
+                    };
+                    let groups = self.store.settings.values().filter(ours).cloned();
+                    let groups = groups.map(|settings| self.part(settings)).collect();
+                    let default = limits(1);
                     self.broadcast(None, &Control::Snapshot { zone, shard, default, groups });
                 }
             }
@@ -169,6 +171,7 @@ impl World {
 
     fn draft(&mut self, index: usize) -> JobDraft {
         let plan = &self.history.jobs[index];
+        let zone = self.zone_of_job(index);
         let tag = |password: Password| match password {
             Password::Right => 1,
             Password::Wrong => 2,
@@ -178,7 +181,7 @@ impl World {
         let legs = plan.groups.iter().enumerate().map(|(place, index)| LegDraft {
             kind: "check".parse().expect("a name"),
             gate: if plan.class.is_bulk() && place == 1 { Gate::AfterLeg(0) } else { Gate::Open },
-            group: group(*index),
+            group: group_in(zone, *index),
             shard: shard_of(&group(*index).key, SHARDS),
             pool: "default".parse().expect("a name"),
             mailbox: MailboxTag([plan.mailbox; 32]),
@@ -290,9 +293,10 @@ impl World {
             let rule = if leg.dispatch.0 == 1 { StartRule::Free } else { StartRule::Ask };
             self.gateway_later(index, after, ForGateway::Publish(Box::new(leg), rule, committed));
         }
-        for leg in decided.refused {
-            let event = Box::new(JobEvent::Refused(leg));
-            self.gateway_later(index, millis(1), ForGateway::Advance(leg.job, event));
+        let refused = decided.refused.into_iter().map(|leg| (leg, JobEvent::Refused(leg)));
+        let shut_out = decided.shut_out.into_iter().map(|leg| (leg, JobEvent::ShutOut(leg)));
+        for (leg, event) in refused.chain(shut_out) {
+            self.gateway_later(index, millis(1), ForGateway::Advance(leg.job, Box::new(event)));
         }
         if decided.more {
             self.gateway_later(index, millis(1), ForGateway::Dispatch(group.clone()));
@@ -337,7 +341,8 @@ impl World {
                 }
             }
             Chore::Settings => {
-                let groups = self.store.settings.values().cloned().collect();
+                let groups = self.store.settings.values().cloned();
+                let groups = groups.map(|settings| self.part(settings)).collect();
                 self.broadcast(None, &Control::Settings(groups));
             }
             // Items of batches come as jobs here: how they begin is `batch`'s own test.

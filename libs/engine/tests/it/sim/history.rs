@@ -12,6 +12,8 @@ pub(crate) struct History {
     pub(crate) seed: u64,
     pub(crate) gateways: usize,
     pub(crate) workers: usize,
+    /// Zones that share every limit; workers and tenants go round them.
+    pub(crate) zones: usize,
     /// The limit of each group.
     pub(crate) limits: Vec<u32>,
     pub(crate) jobs: Vec<JobPlan>,
@@ -105,7 +107,20 @@ impl History {
             focus.fault(fault, worker, random)
         });
         let faults = faults.collect();
-        Self { seed, gateways, workers, limits, jobs, faults }
+        let history = Self { seed, gateways, workers, zones: 1, limits, jobs, faults };
+        // Every eighth one has two zones, in histories of any kind.
+        if seed % 8 == 5 { history.in_two_zones() } else { history }
+    }
+
+    /// The same with the limits split in two. Tenants are distributed anew, so that every
+    /// second job is of the other zone, and a mailbox is of one tenant: what it may have open
+    /// is counted in its zone.
+    fn in_two_zones(self) -> Self {
+        let jobs = self.jobs.into_iter().enumerate().map(|(index, job)| {
+            let tenant = u8::from(index % 2 == 1);
+            JobPlan { tenant, mailbox: job.mailbox + 16 * tenant, ..job }
+        });
+        Self { zones: 2, workers: self.workers.max(2), jobs: jobs.collect(), ..self }
     }
 }
 
@@ -256,8 +271,9 @@ impl Fault {
 
 impl fmt::Display for History {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { seed, gateways, workers, limits, .. } = self;
-        writeln!(f, "seed {seed}: {gateways} gateways, {workers} workers, limits {limits:?}")?;
+        let Self { seed, gateways, workers, zones, limits, .. } = self;
+        let fleet = format!("{gateways} gateways, {workers} workers, {zones} zones");
+        writeln!(f, "seed {seed}: {fleet}, limits {limits:?}")?;
         for (index, job) in self.jobs.iter().enumerate() {
             writeln!(f, "  job {index}: {job:?}")?;
         }

@@ -153,7 +153,7 @@ impl World {
 
     fn check_login(&mut self, index: usize, leg: LegId, dispatch: Dispatch) {
         let login = self.store.rows[&leg.job].legs[usize::from(leg.index)].login;
-        let budget = self.store.ledger.get(&(login, group(index))).copied().unwrap_or_default();
+        let budget = self.store.ledger.get(&(login, group(index).key)).copied().unwrap_or_default();
         let decided = self.mail.decided.get(&(leg, dispatch)).copied();
         if let (Some(refused), Some(decided)) = (budget.last, decided)
             && refused < decided

@@ -16,6 +16,8 @@ pub(crate) enum Mutation {
     ReleaseByCancel,
     /// The owner allows one session more.
     OneMore,
+    /// Owners are told a mail server's whole limit instead of their zone's part.
+    WholeLimit,
     /// The owner never hears of a changed limit.
     OldLimit,
     /// More than three syncs of a mailbox at once.
@@ -75,6 +77,7 @@ impl Mutation {
                 Self::ReleaseByCancel
                 | Self::OneMore
                 | Self::OldLimit
+                | Self::WholeLimit
                 | Self::RunRedelivered
                 | Self::NeverAsk
                 | Self::AlwaysGo

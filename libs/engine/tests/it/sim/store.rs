@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use mailfleet_model::fleet::{
-    Admission, Attempt, BatchCounts, BatchId, Dispatch, Gate, GroupId, GroupLimits, GroupSettings,
-    GroupView, JobChange, JobClass, JobDraft, JobRecord, JobState, JobView, Lane, LegId, LegRecord,
-    LegState, LegView, LoginBudget, LoginTag, OutCount, ReadyLeg, Release, RequestTag, SettingsTag,
-    SubmitView, TenantId, Timestamp, Usage,
+    Admission, Attempt, BatchCounts, BatchId, Dispatch, Gate, GroupId, GroupKey, GroupLimits,
+    GroupSettings, GroupView, JobChange, JobClass, JobDraft, JobRecord, JobState, JobView, Lane,
+    LegId, LegRecord, LegState, LegView, LoginBudget, LoginTag, OutCount, ReadyLeg, Release,
+    RequestTag, SettingsTag, SubmitView, TenantId, Timestamp, Usage,
 };
 use mailfleet_model::{JobId, Verdict};
 
@@ -24,7 +24,7 @@ pub(crate) struct Store {
     pub(crate) rows: BTreeMap<JobId, Row>,
     open: BTreeSet<JobId>,
     requests: BTreeMap<(TenantId, String), (JobId, RequestTag)>,
-    pub(crate) ledger: BTreeMap<(LoginTag, GroupId), LoginBudget>,
+    pub(crate) ledger: BTreeMap<(LoginTag, GroupKey), LoginBudget>,
     ledger_legs: BTreeSet<LegId>,
     served: BTreeMap<(GroupId, JobClass, TenantId), u64>,
     serial: u64,
@@ -120,7 +120,7 @@ impl Store {
     }
 
     fn budget(&self, login: LoginTag, group: &GroupId) -> LoginBudget {
-        self.ledger.get(&(login, group.clone())).copied().unwrap_or_default()
+        self.ledger.get(&(login, group.key.clone())).copied().unwrap_or_default()
     }
 
     fn open_rows(&self) -> impl Iterator<Item = &Row> {
@@ -297,7 +297,7 @@ impl Store {
         }
         for entry in change.ledger {
             if self.ledger_legs.insert(entry.leg) {
-                let budget = self.ledger.entry((entry.login, entry.group)).or_default();
+                let budget = self.ledger.entry((entry.login, entry.group.key)).or_default();
                 budget.refusals += 1;
                 budget.last = Some(self.now);
             }

@@ -8,6 +8,7 @@ use mailfleet_engine::worker::{Effect, Event, Identity, Worker as Engine};
 use mailfleet_engine::{Monotonic, Rules};
 use mailfleet_model::fleet::{
     Control, Dispatch, GroupSettings, LegId, Outcome, StartAnswer, WorkerId, WorkerMessage,
+    ZoneName,
 };
 use mailfleet_model::leg::LoginOutcome;
 use std::num::NonZeroU32;
@@ -16,7 +17,7 @@ use super::broker::CONNECTION;
 use super::event::{Epoch, ForBroker, ForWorker, Scheduled};
 use super::history::Password;
 use super::mutation::Mutation;
-use super::world::{SHARDS, World, millis, zone};
+use super::world::{SHARDS, World, millis, zone_named};
 
 #[derive(Debug)]
 pub(crate) struct Worker {
@@ -50,11 +51,16 @@ struct Run {
 }
 
 impl Worker {
-    pub(crate) fn new(index: usize, run: u64, rules: &Rules, now: Monotonic) -> Self {
+    pub(crate) fn new(
+        (index, zone): (usize, ZoneName),
+        run: u64,
+        rules: &Rules,
+        now: Monotonic,
+    ) -> Self {
         let id: WorkerId = format!("w{index}-{run}").parse().expect("a name");
         let identity = Identity {
             worker: id.clone(),
-            zone: zone(),
+            zone,
             shards: SHARDS,
             capacity: 50,
             kinds: ["check".parse().expect("a name")].into(),
@@ -370,8 +376,8 @@ impl World {
             }
             entry.remove();
             let epoch = self.workers[index].epoch;
-            let now = self.monotonic();
-            self.workers[index] = Worker::new(index, run, &self.rules, now);
+            let (now, zone) = (self.monotonic(), zone_named(self.zone_of_worker(index)));
+            self.workers[index] = Worker::new((index, zone), run, &self.rules, now);
             self.workers[index].epoch = epoch;
             self.begin_worker(index);
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::num::{NonZeroU16, NonZeroU32};
 use std::time::Duration;
 
-use mailfleet_engine::{Monotonic, Rules};
+use mailfleet_engine::{Monotonic, Rules, Shares};
 use mailfleet_model::JobId;
 use mailfleet_model::fleet::{
     BatchId, GroupId, GroupKey, GroupLimits, GroupSettings, JobState, Timestamp, ZoneName,
@@ -86,10 +86,19 @@ pub(crate) fn run(history: &History, mutation: Option<Mutation>) -> Result<World
 
 impl World {
     fn new(history: History, mutation: Option<Mutation>) -> Self {
-        let rules = Mutation::rules(mutation);
+        let mut rules = Mutation::rules(mutation);
+        if 1 < history.zones {
+            let percent = 100 / u8::try_from(history.zones).expect("few");
+            let zones = (0..history.zones).map(|zone| (zone_named(zone), percent));
+            rules.dispatch.shares = Shares::new(zones);
+        }
         let mut store = Store::default();
-        for (index, limit) in history.limits.iter().enumerate() {
-            let group = group(index);
+        let zones = 0..history.zones;
+        let groups = zones.flat_map(|zone| {
+            let limits = history.limits.iter().enumerate();
+            limits.map(move |(index, limit)| (group_in(zone, index), limit))
+        });
+        for (group, limit) in groups {
             let settings = GroupSettings {
                 group: group.clone(),
                 limits: limits(*limit),
@@ -110,8 +119,10 @@ impl World {
             lose_confirms: false,
             lose_control: false,
             gateways: (0..history.gateways).map(|_| Gateway::new(zero)).collect(),
-            workers: (0..history.workers).map(|i| Worker::new(i, 0, &rules, zero)).collect(),
-            broker: Broker::new(SHARDS.get()),
+            workers: (0..history.workers)
+                .map(|i| Worker::new((i, zone_named(i % history.zones)), 0, &rules, zero))
+                .collect(),
+            broker: Broker::new(usize::from(SHARDS.get()) * history.zones),
             mail: Mail::new(&history.limits),
             answers: vec![None; history.jobs.len()],
             faults_left: history.faults.len(),
@@ -276,6 +287,26 @@ impl World {
         millis(10_000 + self.history.faults.iter().map(of).sum::<u64>())
     }
 
+    /// Workers go round the zones.
+    pub(crate) fn zone_of_worker(&self, index: usize) -> usize {
+        index % self.history.zones
+    }
+
+    /// So do tenants.
+    pub(crate) fn zone_of_job(&self, index: usize) -> usize {
+        usize::from(self.history.jobs[index].tenant) % self.history.zones
+    }
+
+    /// What an owner is told of a group: the part of its zone.
+    pub(crate) fn part(&self, settings: GroupSettings) -> GroupSettings {
+        let shares = &self.rules.dispatch.shares;
+        match shares.part(&settings.limits, &settings.group.zone) {
+            _ if self.mutation == Some(Mutation::WholeLimit) => settings,
+            Some(limits) => GroupSettings { limits, ..settings },
+            None => GroupSettings { paused: true, limits: limits(1), ..settings },
+        }
+    }
+
     pub(crate) fn state_of(&self, job: JobId) -> Option<JobState> {
         self.store.rows.get(&job).map(|row| row.job.state)
     }
@@ -285,13 +316,25 @@ pub(crate) fn millis(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
-pub(crate) fn zone() -> ZoneName {
-    "default".parse().expect("a name")
+/// The names of the zones.
+const ZONES: [&str; 2] = ["default", "other"];
+
+pub(crate) fn zone_named(index: usize) -> ZoneName {
+    ZONES[index].parse().expect("a name")
 }
 
-pub(crate) fn group(index: usize) -> GroupId {
+pub(crate) fn zone_index(zone: &ZoneName) -> usize {
+    ZONES.iter().position(|name| *name == zone.as_str()).expect("a simulated zone")
+}
+
+pub(crate) fn group_in(zone: usize, index: usize) -> GroupId {
     let key = GroupKey::new(format!("imap:192.0.2.{index}")).expect("a key");
-    GroupId { zone: zone(), key }
+    GroupId { zone: zone_named(zone), key }
+}
+
+/// A group in the first zone.
+pub(crate) fn group(index: usize) -> GroupId {
+    group_in(0, index)
 }
 
 pub(crate) fn limits(concurrency: u32) -> GroupLimits {

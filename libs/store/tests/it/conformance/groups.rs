@@ -32,7 +32,7 @@ pub(crate) async fn settings_are_kept_with_a_version(place: &impl Place) {
         ..limits(10_000)
     };
     for (version, limits, paused) in [(1, full, true), (2, limits(1), false), (3, full, false)] {
-        let set = store.set_group(&group("a"), ShardIndex(1), limits, paused).await.unwrap();
+        let set = samples::set(&store, &group("a"), 1, limits, paused).await;
         assert_eq!(set, GroupSettings { group: group("a"), limits, paused, version });
         assert_eq!(store.group(&group("a")).await.unwrap(), set);
     }
@@ -46,12 +46,40 @@ pub(crate) async fn a_shard_lists_groups_with_settings_of_their_own(place: &impl
         [("default", "b", 1), ("default", "a", 1), ("default", "c", 2), ("tokyo", "d", 1)]
     {
         let group = group_in(zone, key);
-        let set = store.set_group(&group, ShardIndex(shard), limits(3), false);
-        expect.push(set.await.unwrap());
+        expect.push(samples::set(&store, &group, shard, limits(3), false).await);
     }
     let zone = group("a").zone;
     let listed = store.groups(&zone, ShardIndex(1)).await.unwrap();
     assert_eq!(listed, [expect[1].clone(), expect[0].clone()]);
     assert_eq!(store.groups(&zone, ShardIndex(2)).await.unwrap(), [expect[2].clone()]);
     assert!(store.groups(&zone, ShardIndex(3)).await.unwrap().is_empty());
+}
+
+pub(crate) async fn settings_are_those_of_every_zone_that_they_are_set_in(place: &impl Place) {
+    let store = place.open().await;
+    let zones = ["default", "tokyo"].map(|zone| zone.parse().expect("a name"));
+    let (a, shard) = (group("a"), ShardIndex(1));
+    samples::set(&store, &a, 1, limits(9), false).await;
+    samples::set(&store, &a, 1, limits(8), false).await;
+    let set = store.set_group(&zones, &a.key, shard, limits(3), true).await.unwrap();
+    let settings = |zone: &str, version| GroupSettings {
+        group: group_in(zone, a.key.as_str()),
+        limits: limits(3),
+        paused: true,
+        version,
+    };
+    assert_eq!(set, [settings("default", 3), settings("tokyo", 3)], "one version for all");
+    assert_eq!(store.group(&set[1].group).await.unwrap(), set[1]);
+    // A zone that comes later has what was set before, and nothing that is older wins.
+    samples::set(&store, &group_in("osaka", "b"), 1, limits(7), false).await;
+    let zones = ["osaka", "tokyo"].map(|zone| zone.parse().expect("a name"));
+    for _ in 0..2 {
+        store.spread_groups(&zones).await.unwrap();
+    }
+    assert_eq!(
+        store.group(&group_in("osaka", a.key.as_str())).await.unwrap(),
+        settings("osaka", 3)
+    );
+    assert_eq!(store.group(&group_in("tokyo", "b")).await.unwrap().limits, limits(7));
+    assert_eq!(store.group(&group("b")).await.unwrap().version, 0, "nobody asked for it there");
 }

@@ -123,6 +123,7 @@ macro_rules! suite {
         $crate::conformance::suite!(@module groups $place:
             a_group_without_settings_has_the_defaults,
             settings_are_kept_with_a_version,
+            settings_are_those_of_every_zone_that_they_are_set_in,
             a_shard_lists_groups_with_settings_of_their_own,
         );
         $crate::conformance::suite!(@module batches $place:

@@ -78,7 +78,7 @@ pub(crate) async fn a_view_has_the_settings_and_what_is_known_of_logins(place: &
     submit(&store, &samples::with_legs(1, vec![leg_draft(), other])).await;
     submit(&store, &samples::in_group(2, "b")).await;
     store.advance(samples::job(1), note_refusal(0)).await.unwrap();
-    store.set_group(&group("a"), ShardIndex(1), samples::limits(3), true).await.unwrap();
+    samples::set(&store, &group("a"), 1, samples::limits(3), true).await;
     let view = seen(&store, &group("a")).await;
     assert_eq!(view.settings, store.group(&group("a")).await.unwrap());
     assert!(view.settings.paused);

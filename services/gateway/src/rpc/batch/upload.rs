@@ -184,7 +184,7 @@ impl<S: Store, Q: GatewayQueue> Taking<S, Q> {
 
     /// Seals and stores items. `false` if the batch takes none any more.
     async fn store(&mut self, items: Vec<Item>) -> Result<bool, Status> {
-        self.gateway.meet(&items, &mut self.known).await;
+        self.gateway.meet(&self.caller.tenant, &items, &mut self.known).await;
         let (gateway, tenant) = (Arc::clone(&self.gateway), Arc::clone(&self.caller.tenant));
         let known = std::mem::take(&mut self.known);
         let sealing = tokio::task::spawn_blocking(move || {

@@ -27,6 +27,7 @@ async fn gateway() -> Running<SqliteStore, InProcessGateway> {
         store: Arc::new(store),
         queue: Arc::new(hub.gateway(id)),
         ring: Arc::new(PublicRing::parse(&keys.public().to_text()).expect("our own text")),
+        zone_rings: std::collections::BTreeMap::new(),
         resolver: Resolver::fixed([]),
         targets: TargetPolicy::default(),
         tenants: Tenants::local(TenantQuota::default()),

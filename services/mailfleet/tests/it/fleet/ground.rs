@@ -46,6 +46,10 @@ pub(crate) const ERP: Tenant =
     Tenant { name: "erp", token: "erp-token-0123456789", pool_name: "other", pool: 1 };
 const TENANTS: [Tenant; 2] = [CRM, ERP];
 
+/// Zones, with their shares. The last one has no workers, and an address that is not here: the
+/// others do without.
+const ZONES: [(&str, u32); 3] = [("default", 50), ("other", 40), ("third", 10)];
+
 /// Source addresses of each pool.
 const POOL: u8 = 4;
 
@@ -63,6 +67,8 @@ pub(crate) struct Size {
     pub(crate) n_workers: usize,
     /// Sessions at once at each mail server.
     pub(crate) limit: u32,
+    /// One, or the three of `ZONES`. Workers go round the first two.
+    pub(crate) n_zones: usize,
     pub(crate) mail: Estates,
 }
 
@@ -71,6 +77,7 @@ pub(crate) const USUAL: Size = Size {
     n_gateways: 2,
     n_workers: 3,
     limit: 3,
+    n_zones: 1,
     mail: Estates { n_pairs: 4, n_mailboxes: 80, login: Duration::from_millis(200) },
 };
 
@@ -89,6 +96,8 @@ pub(crate) struct Ground {
     pub(crate) lab: Lab,
     pub(crate) size: Size,
     n_started: usize,
+    /// The zone of each worker that was ever there.
+    zones: BTreeMap<String, &'static str>,
     folder: TempDir,
 }
 
@@ -120,6 +129,7 @@ impl Ground {
             lab,
             size,
             n_started: 0,
+            zones: BTreeMap::new(),
             folder,
         };
         ground.write_files();
@@ -143,7 +153,18 @@ impl Ground {
             self.path("roots.pem").display(),
             self.size.limit,
         );
-        for tenant in TENANTS {
+        let is_split = 1 < self.size.n_zones;
+        for (zone, share) in ZONES.into_iter().filter(|_| is_split) {
+            write!(text, "[[fleet.zone]]\nname = \"{zone}\"\nshare = {share}\n").expect("memory");
+        }
+        if is_split {
+            text.push_str(
+                "[[egress.pool]]\nname = \"elsewhere\"\nzone = \"third\"\n\
+                 addresses = [\"203.0.113.5\"]\n",
+            );
+        }
+        for (tenant, (zone, _)) in TENANTS.into_iter().zip(ZONES) {
+            let zone = if is_split { zone } else { ZONES[0].0 };
             let file = self.path(tenant.name);
             std::fs::write(&file, tenant.token).expect("a free place");
             let addresses: Vec<String> =
@@ -152,7 +173,7 @@ impl Ground {
             let addresses = addresses.join(", ");
             write!(
                 text,
-                "[[egress.pool]]\nname = \"{pool}\"\naddresses = [{addresses}]\n\
+                "[[egress.pool]]\nname = \"{pool}\"\nzone = \"{zone}\"\naddresses = [{addresses}]\n\
                  [[tenant]]\nname = \"{name}\"\ntoken_file = \"{file}\"\nrole = \"admin\"\n\
                  pool = \"{pool}\"\n"
             )
@@ -208,8 +229,14 @@ impl Ground {
                 self.lab.broker_url(proxy.map(|proxy| proxy.port)),
             ),
         ];
-        if role == Role::Gateway {
-            environment.push(("MAILFLEET_STORE__URL".to_owned(), self.lab.store_url()));
+        let (zone, _) = ZONES[self.zones.len() % self.size.n_zones.min(2)];
+        match role {
+            Role::Gateway => {
+                environment.push(("MAILFLEET_STORE__URL".to_owned(), self.lab.store_url()));
+            }
+            Role::Worker => {
+                environment.push(("MAILFLEET_WORKER__ZONE".to_owned(), zone.to_owned()));
+            }
         }
         if let Some(listen) = listen {
             environment.push(("MAILFLEET_GATEWAY__LISTEN".to_owned(), listen.to_string()));
@@ -220,7 +247,10 @@ impl Ground {
         process.ready().await;
         let list = match role {
             Role::Gateway => &mut self.gateways,
-            Role::Worker => &mut self.workers,
+            Role::Worker => {
+                self.zones.insert(process.id.clone(), zone);
+                &mut self.workers
+            }
         };
         list.push(process);
         list.last().expect("just pushed")
@@ -245,15 +275,21 @@ impl Ground {
 
     /// Waits until every shard is owned by the one of the workers of now that should own it.
     pub(crate) async fn settled(&self) {
-        let zone = "default".parse().expect("a name");
         let ids: Vec<WorkerId> =
             self.workers.iter().map(|worker| worker.id.parse().expect("a name")).collect();
-        let owner = |shard| {
-            let weight = |id: &&WorkerId| (rendezvous(id, &zone, shard), (*id).clone());
-            let heaviest = ids.iter().max_by_key(weight).expect("a worker");
-            vec![format!("workers/{heaviest}")]
+        let owner = |zone: &'static str, shard| {
+            let ours = ids.iter().filter(|id| self.zones.get(id.as_str()) == Some(&zone));
+            let name = zone.parse().expect("a name");
+            let weight = |id: &&WorkerId| (rendezvous(id, &name, shard), (*id).clone());
+            ours.max_by_key(weight)
+                .map(|heaviest| format!("workers/{heaviest}"))
+                .into_iter()
+                .collect()
         };
-        let wanted: Vec<Vec<String>> = (0..SHARDS.get()).map(ShardIndex).map(owner).collect();
+        let zones = ZONES.into_iter().take(self.size.n_zones).map(|(zone, _)| zone);
+        let places = zones.flat_map(|zone| (0..SHARDS.get()).map(move |index| (zone, index)));
+        let wanted: Vec<Vec<String>> =
+            places.map(|(zone, index)| owner(zone, ShardIndex(index))).collect();
         eventually("every shard is where it should be", SETTLING, || async {
             self.owners().await.is_ok_and(|owners| owners == wanted)
         })

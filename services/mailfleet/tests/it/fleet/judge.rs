@@ -287,6 +287,13 @@ pub(crate) fn sessions_over(ground: &Ground, servers: &[String], then: u64) -> b
     ours.flat_map(read).all(|session| then <= session.opened || session.closed.is_some())
 }
 
+/// The most sessions that a server had at once from these addresses.
+pub(crate) fn peak_from(server: &Running, addresses: &[IpAddr]) -> u32 {
+    let mut sessions = read(server);
+    sessions.retain(|session| addresses.contains(&session.from));
+    sessions.iter().map(|session| open_at(&sessions, session.opened)).max().unwrap_or_default()
+}
+
 /// The most sessions that a server had at once when one began in this time.
 pub(crate) fn peak_between(ground: &Ground, key: &str, from: u64, until: u64) -> u32 {
     let server = ground.mail.servers().find(|server| group(server) == key).expect("a server");

@@ -24,3 +24,4 @@ mod process;
 mod proxy;
 mod silent;
 mod store;
+mod zones;
