@@ -6,7 +6,7 @@ use std::sync::Arc;
 use mailfleet_model::fleet::{
     Announcement, Control, ControlLink, GatewayQueue, GroupLimits, GroupSettings, LegEnd, LegId,
     Live, NewsSource, Outcome, PeerSide, PeerWord, Returned, StartAnswer, WorkerId, WorkerMessage,
-    WorkerNews,
+    WorkerNews, WorkerQueue,
 };
 use tokio::sync::watch;
 
@@ -58,11 +58,18 @@ pub(crate) async fn control<L: ControlLink>(
             Control::Announce(said) => {
                 seen.send_modify(|seen| drop(seen.announced.insert(said.worker.clone(), said)));
             }
-            Control::Peer { side, word, .. } => {
-                seen.send_modify(|seen| seen.words.push((side, word)));
-            }
             state @ Control::State { .. } => seen.send_modify(|seen| seen.states.push(state)),
             _ => {}
+        }
+    }
+}
+
+/// Overhears, as a worker that has no part in it, what legs tell each other.
+pub(crate) async fn words<Q: WorkerQueue>(bystander: Q, seen: Arc<watch::Sender<Seen>>) {
+    let link = bystander.control().await.expect("in this process");
+    while let Some(control) = link.next().await {
+        if let Control::Peer { side, word, .. } = control {
+            seen.send_modify(|seen| seen.words.push((side, word)));
         }
     }
 }

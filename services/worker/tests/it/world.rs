@@ -77,7 +77,10 @@ impl World {
     pub(crate) async fn with(default: GroupLimits, groups: Vec<GroupSettings>) -> Self {
         let hub = InProcess::new(&topology());
         let queue = hub.gateway(name("gateway"));
-        Self::on(hub, queue, default, groups).await
+        let bystander = hub.worker(name("bystander"));
+        let mut world = Self::on(hub, queue, default, groups).await;
+        world._tasks.spawn(gateway::words(bystander, Arc::clone(&world.seen)));
+        world
     }
 
     /// A worker that is alone, on the system's way out.
