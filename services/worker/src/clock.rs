@@ -3,8 +3,11 @@
 //! `CLOCK_BOOTTIME` goes on while the machine sleeps, unlike the clock of the runtime's
 //! timers: a worker that was suspended knows with its first look that its locks are gone.
 
+use std::future::{Future, poll_fn};
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 
 use mailfleet_engine::Monotonic;
@@ -33,9 +36,34 @@ impl FenceLine {
     }
 }
 
+/// Lets a leg go on in front of the line only: behind it, it is never polled again, and so says
+/// nothing more to its server, whatever wakes up first after a suspension. It waits there to be
+/// ended from outside.
+pub(crate) async fn fenced<T>(line: &FenceLine, leg: impl Future<Output = T>) -> T {
+    let mut leg = pin!(leg);
+    poll_fn(|context| if line.is_open() { leg.as_mut().poll(context) } else { Poll::Pending }).await
+}
+
 #[cfg(test)]
 mod tests {
+    use futures::FutureExt as _;
+
     use super::*;
+
+    #[test]
+    fn a_leg_does_nothing_more_behind_the_line() {
+        let (line, said) = (FenceLine::default(), AtomicU64::new(0));
+        line.set(Some(now().plus(Duration::from_secs(60))));
+        let leg = poll_fn(|_| {
+            said.fetch_add(1, Ordering::Relaxed);
+            Poll::<()>::Pending
+        });
+        let mut leg = Box::pin(fenced(&line, leg));
+        assert!(leg.as_mut().now_or_never().is_none());
+        line.set(Some(now()));
+        assert!(leg.as_mut().now_or_never().is_none());
+        assert_eq!(said.load(Ordering::Relaxed), 1, "it was polled behind the line");
+    }
 
     #[test]
     fn the_line_is_open_until_its_time_and_closed_without_one() {

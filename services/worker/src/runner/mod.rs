@@ -27,7 +27,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use crate::clock::{self, FenceLine};
+use crate::clock::{self, FenceLine, fenced};
 use crate::egress::{Pool, Pools};
 use crate::health::Unsealing;
 use crate::switchboard::Switchboard;
@@ -191,7 +191,7 @@ impl Runner {
         if !fence.is_open() {
             return std::future::pending().await;
         }
-        match run_leg_if(&self.probe, task, &admit).await {
+        match fenced(&fence, run_leg_if(&self.probe, task, &admit)).await {
             Some(report) => {
                 note_egress(&report, pool, source);
                 Ran::Ended(ended(report))
