@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use anstyle::{AnsiColor, Style};
 use anyhow::{Context, ensure};
 
+use crate::latency::Latencies;
 use crate::result::RunResult;
 use crate::scenario::Of;
 use crate::stats::{mann_whitney, median, ratio_interval};
@@ -153,6 +154,11 @@ fn measures(a: &[RunResult], b: &[RunResult]) -> Vec<Measure> {
             find(run).map(|phase| phase.all.goodput)
         });
     }
+    add("whole run: report p99".to_owned(), "ms", true, &|run| {
+        let mut whole = Latencies::default();
+        run.phases.iter().for_each(|phase| whole.add(&phase.all.report));
+        whole.quantile(0.99).map(|span| span.as_secs_f64() * 1e3)
+    });
     for (index, batch) in first.batches.iter().enumerate() {
         add(format!("batch at {}", batch.servers), "/s", false, &|run| {
             run.batches.get(index)?.rate()
@@ -260,6 +266,7 @@ mod tests {
             measures(&[run()], &[run()]).into_iter().map(|measure| measure.name).collect();
         for wanted in [
             "calm: report p99",
+            "whole run: report p99",
             "ramp 40/s: right answers",
             "gateway 1: memory at most",
             "gateway 1: CPU time for each answer",

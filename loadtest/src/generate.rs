@@ -112,19 +112,26 @@ impl Requests {
         self.populations.get(servers).map_or(Duration::from_secs(60), |known| known.budget)
     }
 
-    fn message(&self, due: &Due, mailbox: &str) -> Option<v1::ValidateRequest> {
-        let [incoming, outgoing] = self.endpoints(due.servers, due.pair)?;
+    /// One validation.
+    pub(crate) fn message(
+        &self,
+        servers: usize,
+        pair: u32,
+        is_right: bool,
+        number: usize,
+    ) -> Option<v1::ValidateRequest> {
+        let [incoming, outgoing] = self.endpoints(servers, pair)?;
         Some(v1::ValidateRequest {
-            address: mailbox.to_owned(),
+            address: self.mailbox(servers, pair, number),
             incoming: vec![incoming],
             outgoing: Some(outgoing),
-            login: Some(self.login(due.servers, due.is_right)),
+            login: Some(self.login(servers, is_right)),
             test_mail: Some(v1::TestMail {
                 mode: Mode::LoginOnly.into(),
                 recipient: String::new(),
             }),
             trusted_certificates: self.roots.iter().cloned().collect(),
-            budget: self.budget(due.servers).try_into().ok(),
+            budget: self.budget(servers).try_into().ok(),
             ..v1::ValidateRequest::default()
         })
     }
@@ -158,7 +165,7 @@ impl Generator {
             sleep_until(at.into()).await;
             self.collect()?;
             let micros = |span: Duration| u64::try_from(span.as_micros()).unwrap_or(u64::MAX);
-            let mailbox = self.requests.mailbox(due.servers, due.pair, self.number);
+            let number = self.number;
             self.number += 1;
             let sample = Sample {
                 phase,
@@ -166,7 +173,7 @@ impl Generator {
                 is_right: due.is_right,
                 due: began_us + micros(due.at),
                 lag: micros(at.elapsed()),
-                mailbox,
+                mailbox: self.requests.mailbox(due.servers, due.pair, number),
                 outcome: None,
             };
             self.progress.due();
@@ -175,7 +182,7 @@ impl Generator {
                 self.samples.push(sample);
                 continue;
             }
-            let message = self.requests.message(due, &sample.mailbox);
+            let message = self.requests.message(due.servers, due.pair, due.is_right, number);
             let message = message.context("a schedule names servers that are not there")?;
             let (gateways, budget) = (self.gateways.clone(), self.requests.budget(due.servers));
             self.running.spawn(async move {

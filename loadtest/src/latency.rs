@@ -28,7 +28,6 @@ impl Latencies {
     }
 
     /// Adds all of another one.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for whoever puts runs together"))]
     pub(crate) fn add(&mut self, other: &Self) {
         self.0.add(&other.0).expect("both have the same bounds");
     }

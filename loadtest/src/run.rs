@@ -62,6 +62,10 @@ pub(crate) struct Arguments {
     /// this machine, so the fleet must run here too, or the scenario must name its servers.
     #[arg(long, value_name = "URL")]
     gateway: Vec<String>,
+    /// Run although the generator is too slow or too late, on a busy machine perhaps. The result
+    /// is void and says so; the exit status is 3.
+    #[arg(long)]
+    anyway: bool,
     /// A process whose memory and CPU time are told, as NAME=PID; may be repeated.
     #[arg(long, value_name = "NAME=PID", value_parser = crate::bench::process)]
     process: Vec<(String, u32)>,
@@ -108,7 +112,12 @@ async fn once(arguments: &Arguments, scenario: &Scenario) -> anyhow::Result<RunR
     let time = humantime::format_duration(scenario.time());
     progress.say(&format!("{}: {} phases, {time}", scenario.title, scenario.phases.len()));
     progress.doing("calibrating the generator");
-    let calibration = calibrated(scenario, &progress).await?;
+    let (calibration, objections) = calibrated(scenario, &progress).await?;
+    ensure!(
+        objections.is_empty() || arguments.anyway,
+        "the run would be void: {} (--anyway runs it all the same)",
+        objections.join("; ")
+    );
     let folder = tempfile::Builder::new().prefix("mailfleet-loadtest.").tempdir()?;
     progress.doing("starting mail servers");
     let mail = Mail::start(&scenario.servers, folder.path()).await?;
@@ -131,13 +140,18 @@ async fn once(arguments: &Arguments, scenario: &Scenario) -> anyhow::Result<RunR
     environment.push(("load average after".to_owned(), load_after));
     let mut result = RunResult { environment, ..result };
     result.slos = judge(scenario, &result);
+    result.void.splice(0..0, objections);
     Ok(result)
 }
 
-/// Measures the generator; gives up where it stays too slow.
-async fn calibrated(scenario: &Scenario, progress: &Progress) -> anyhow::Result<Calibrated> {
-    let mut told = String::new();
-    for _ in 0..CALIBRATIONS {
+/// Measures the generator, and gives what is wrong with it, if it stays so.
+async fn calibrated(
+    scenario: &Scenario,
+    progress: &Progress,
+) -> anyhow::Result<(Calibrated, Vec<String>)> {
+    let mut tries = 1..=CALIBRATIONS;
+    loop {
+        let is_last = tries.next().is_none_or(|number| number == CALIBRATIONS);
         let calibration = calibrate(scenario).await?;
         let objections = calibration.objections(scenario);
         if objections.is_empty() {
@@ -147,12 +161,13 @@ async fn calibrated(scenario: &Scenario, progress: &Progress) -> anyhow::Result<
                 calibration.capacity,
                 lag.as_secs_f64() * 1e3
             ));
-            return Ok(calibration);
+            return Ok((calibration, objections));
         }
-        told = objections.join("; ");
-        progress.say(&format!("calibration: {told}"));
+        progress.say(&format!("calibration: {}", objections.join("; ")));
+        if is_last {
+            return Ok((calibration, objections));
+        }
     }
-    anyhow::bail!("the run would be void: {told}")
 }
 
 /// What a run stands on.

@@ -78,11 +78,18 @@ impl Servers {
 
 /// A probe that trusts the simulator and may reach loopback.
 pub(crate) fn probe(root: CertificateDer<'static>) -> anyhow::Result<Arc<Probe>> {
+    probe_trusting([root])
+}
+
+/// The same that trusts several.
+pub(crate) fn probe_trusting(
+    roots: impl IntoIterator<Item = CertificateDer<'static>>,
+) -> anyhow::Result<Arc<Probe>> {
     let loopback = "127.0.0.0/8".parse().context("parsing the loopback range")?;
     Ok(Arc::new(Probe {
         resolver: Resolver::fixed([]),
         targets: TargetPolicy::with_exceptions(vec![loopback]),
-        trust: Trust::only([root]).context("building the trust store")?,
+        trust: Trust::only(roots).context("building the trust store")?,
         limits: Limits::default(),
         identity: Identity::default(),
         rules: Rules { courier: CourierRule::Refuse },
@@ -107,6 +114,29 @@ pub(crate) fn validation(imap: Option<u16>, smtp: Option<u16>) -> anyhow::Result
         tls: TlsPolicy::default(),
         budget: Duration::from_secs(300),
         arrival_timeout: DEFAULT_ARRIVAL_TIMEOUT,
+    })
+}
+
+/// The same at an IMAP and an SMTP server that may be at different hosts.
+pub(crate) fn validation_at(
+    hosts: &[String; 2],
+    [imap, smtp]: [u16; 2],
+    password: &str,
+) -> anyhow::Result<Validation> {
+    let secret = Secret::new(password.as_bytes().to_vec());
+    let login = Login::new(ADDRESS, Arc::new(Credential::Password(secret)))
+        .context("the benchmark's login is not valid")?;
+    let plain = validation(Some(imap), Some(smtp))?;
+    let [incoming, outgoing] = hosts;
+    let settings = |protocol, host: &str, port| -> anyhow::Result<LegSettings> {
+        let host: Host = host.parse().context("parsing the host")?;
+        let endpoint = Endpoint::with_defaults(protocol, host, Some(port), Some(Security::Tls));
+        Ok(LegSettings { endpoint, login: login.clone() })
+    };
+    Ok(Validation {
+        incoming: vec![settings(Protocol::Imap, incoming, imap)?],
+        outgoing: Some(settings(Protocol::Smtp, outgoing, smtp)?),
+        ..plain
     })
 }
 

@@ -1,22 +1,29 @@
 //! The benchmarks.
 
+mod batch;
 mod dispatch;
 mod embedded;
 mod fleet;
 mod knee;
 mod link;
+mod local;
 mod round_trips;
+mod scale;
 mod sessions;
 mod takeover;
 mod validations;
 
+use std::path::PathBuf;
+
 use anyhow::Context;
 use clap::ValueEnum;
+
+use crate::fleet::Given;
 
 /// Which benchmarks to run, and how large.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// The benchmarks to run; all of them if none is named.
+    /// The benchmarks to run; those that need nothing else if none is named.
     #[arg(value_enum)]
     which: Vec<Which>,
     /// Validations to run in the throughput benchmark.
@@ -39,6 +46,18 @@ pub(crate) struct Arguments {
     /// Its broker: amqp://…
     #[arg(long, value_name = "URL", env = "MAILFLEET_BROKER__URL", hide_env_values = true)]
     broker: Option<String>,
+    /// Items of the batch.
+    #[arg(long, default_value_t = 100_000)]
+    items: u32,
+    /// Limit groups that the batch is spread over.
+    #[arg(long, default_value_t = 5_000)]
+    groups: u32,
+    /// The mailfleet program for fleets that a benchmark starts; the one beside this program if
+    /// not given.
+    #[arg(long, value_name = "PATH")]
+    mailfleet: Option<PathBuf>,
+    #[command(flatten)]
+    given: Given,
     /// A process of the fleet whose CPU time is told, as NAME=PID; may be repeated.
     #[arg(long, value_name = "NAME=PID", value_parser = process)]
     process: Vec<(String, u32)>,
@@ -67,6 +86,10 @@ enum Which {
     /// How long legs wait whose worker goes (--gateway, and --process for each worker). Leaves
     /// a fleet with two workers less.
     Takeover,
+    /// 1, 2 and 4 workers where the servers' latency is the bound. Starts fleets of its own.
+    Scale,
+    /// A large batch over many limit groups, beside a plain loop. Starts a fleet of its own.
+    Batch,
 }
 
 /// Runs what was asked for.
@@ -85,6 +108,12 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
             Which::Dispatch => dispatch::run(arguments.store.as_deref()).await?,
             Which::Embedded => embedded::run().await?,
             Which::Takeover => takeover::run(&arguments.gateway, &arguments.process).await?,
+            Which::Scale => scale::run(&arguments.given, arguments.mailfleet.as_deref()).await?,
+            Which::Batch => {
+                let (items, groups) = (arguments.items, arguments.groups);
+                let program = arguments.mailfleet.as_deref();
+                batch::run(items, groups, &arguments.given, program).await?;
+            }
             Which::Fleet => {
                 let broker =
                     arguments.broker.as_deref().context("name the broker: --broker URL")?;

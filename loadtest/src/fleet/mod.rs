@@ -102,11 +102,12 @@ impl Fleet {
              [quota]\ninteractive = 1000000\nbulk = 10000000\nper_minute = 100000000\n\
              [telemetry]\nlogs = \"json\"\n\
              [[egress.pool]]\nname = \"default\"\naddresses = [{}]\n\
-             [limits]\nconcurrency = {}\n",
+             [worker]\nslots = {}\n[limits]\nconcurrency = {}\n",
             self.lab.namespace,
             scenario.fleet.shards,
             self.path("roots.pem").display(),
             sources.join(", "),
+            scenario.fleet.slots,
             scenario.fleet.limit,
         );
         for (population, pairs) in scenario.servers.iter().zip(&mail.pairs) {

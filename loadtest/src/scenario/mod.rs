@@ -54,6 +54,8 @@ pub(crate) struct FleetSize {
     pub(crate) limit: u32,
     /// Source addresses.
     pub(crate) sources: u32,
+    /// Legs at once of a worker.
+    pub(crate) slots: u32,
 }
 
 /// Mail servers of one kind. A pair is an IMAP and an SMTP server at one address.

@@ -78,6 +78,7 @@ fn fleet(reader: &mut Reader<'_>) -> FleetSize {
         shards: number("shards", 16, 1, 1024),
         limit: number("limit", 10, 1, 10_000),
         sources: number("sources", 4, 1, 200),
+        slots: number("slots", 2_000, 1, 100_000),
     }
 }
 
