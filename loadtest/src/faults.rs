@@ -116,7 +116,7 @@ impl Hands {
             FaultKind::KillGateway => {
                 self.fleet.lock().await.replace_gateway().await?;
             }
-            FaultKind::RestartBroker => self.fleet.lock().await.lab.restart_broker().await?,
+            FaultKind::RestartBroker => self.fleet.lock().await.restart_broker().await?,
         }
         Ok(Done { what: fault.what, subject, at, until: now_us(), servers })
     }

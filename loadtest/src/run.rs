@@ -45,7 +45,7 @@ pub(crate) struct Arguments {
     /// The scenario: a file such as loadtest/scenarios/ramp.toml.
     #[arg(value_name = "SCENARIO.toml")]
     scenario: PathBuf,
-    /// Where the result goes: result.json and page.html. A folder named after the scenario and
+    /// Where the result goes: result.json, page.html, and logs of the fleet. A folder named after the scenario and
     /// the time if not given.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -82,7 +82,7 @@ pub(crate) async fn run(arguments: &Arguments, scenario: &Scenario) -> anyhow::R
     for number in 1..=arguments.repeat {
         let folder = if arguments.repeat == 1 { out.clone() } else { out.join(number.to_string()) };
         std::fs::create_dir_all(&folder).with_context(|| format!("making {}", folder.display()))?;
-        let result = once(arguments, scenario).await?;
+        let result = once(arguments, scenario, &folder).await?;
         let path = folder.join("result.json");
         let text = serde_json::to_string(&result).context("writing the result")?;
         std::fs::write(&path, text).with_context(|| format!("writing {}", path.display()))?;
@@ -107,7 +107,7 @@ pub(crate) fn scenario(arguments: &Arguments) -> anyhow::Result<Scenario> {
     Ok(scenario)
 }
 
-async fn once(arguments: &Arguments, scenario: &Scenario) -> anyhow::Result<RunResult> {
+async fn once(arguments: &Arguments, scenario: &Scenario, out: &Path) -> anyhow::Result<RunResult> {
     let progress = Arc::new(Progress::new());
     let time = humantime::format_duration(scenario.time());
     progress.say(&format!("{}: {} phases, {time}", scenario.title, scenario.phases.len()));
@@ -121,7 +121,8 @@ async fn once(arguments: &Arguments, scenario: &Scenario) -> anyhow::Result<RunR
     let folder = tempfile::Builder::new().prefix("mailfleet-loadtest.").tempdir()?;
     progress.doing("starting mail servers");
     let mail = Mail::start(&scenario.servers, folder.path()).await?;
-    let mut ground = Ground::prepare(arguments, scenario, &mail, folder.path(), &progress).await?;
+    let mut ground =
+        Ground::prepare(arguments, scenario, &mail, [folder.path(), out], &progress).await?;
     let environment = ground.environment(scenario).await;
     settled(&ground.gateways, SETTLING).await?;
     let seen = ground.phases(scenario, &mail, &progress).await?;
@@ -194,7 +195,7 @@ impl Ground {
         arguments: &Arguments,
         scenario: &Scenario,
         mail: &Mail,
-        folder: &Path,
+        [folder, out]: [&Path; 2],
         progress: &Progress,
     ) -> anyhow::Result<Self> {
         let ours = [("load test".to_owned(), std::process::id())];
@@ -218,7 +219,10 @@ impl Ground {
             }
         };
         progress.doing("starting a broker, a database and a fleet");
-        let fleet = Fleet::start(scenario, mail, &arguments.given, &program, folder).await?;
+        let logs = out.join("logs");
+        std::fs::create_dir_all(&logs).context("making a place for logs")?;
+        let places = [folder, &logs];
+        let fleet = Fleet::start(scenario, mail, &arguments.given, &program, places).await?;
         let watched = fleet.watched();
         crate::fleet::lock(&watched).extend(beside);
         Ok(Self {

@@ -9,6 +9,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+/// Processes that are trees of processes. Ours are not, although we started the others.
+const TREES: [&str; 2] = ["broker", "database"];
+
 /// One look at a process.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Look {
@@ -38,7 +41,7 @@ impl Watch {
     pub(crate) fn look(&mut self, at: Duration, processes: &[(String, u32)]) {
         let all = Table::read();
         for (name, pid) in processes {
-            if let Some(look) = all.look(*pid, at) {
+            if let Some(look) = all.look(*pid, TREES.contains(&name.as_str()), at) {
                 self.0.entry(name.clone()).or_default().push(look);
             }
         }
@@ -67,9 +70,8 @@ impl Table {
         Self(children)
     }
 
-    fn look(&self, pid: u32, at: Duration) -> Option<Look> {
+    fn look(&self, pid: u32, is_tree: bool, at: Duration) -> Option<Look> {
         let mut look = Look { at: at.as_secs_f64(), memory: 0, cpu: 0.0, files: None };
-        let is_tree = self.0.contains_key(&pid);
         let mut left = vec![(pid, true)];
         while let Some((pid, is_first)) = left.pop() {
             let Some(fields) = stat(pid) else {
@@ -81,15 +83,18 @@ impl Table {
             let ticks = |at: usize| -> f64 {
                 fields.get(at).and_then(|text| text.parse::<f64>().ok()).unwrap_or_default()
             };
-            // Of ended children, too, but for the first one's only: theirs are in it.
             look.cpu += (ticks(11) + ticks(12)) / 100.0;
-            look.cpu += if is_first { (ticks(13) + ticks(14)) / 100.0 } else { 0.0 };
+            // Of ended children, whose own ended children are in it.
+            look.cpu += if is_tree && is_first { (ticks(13) + ticks(14)) / 100.0 } else { 0.0 };
             let shared = if is_tree { kib(pid, "smaps_rollup", "Pss:") } else { None };
             let resident = shared.or_else(|| kib(pid, "status", "VmRSS:"));
             look.memory += resident.unwrap_or_default() * 1024;
             if let Ok(files) = std::fs::read_dir(PathBuf::from(format!("/proc/{pid}/fd"))) {
                 let count = u64::try_from(files.count()).unwrap_or_default();
                 look.files = Some(look.files.unwrap_or_default() + count);
+            }
+            if !is_tree {
+                break;
             }
             left.extend(self.0.get(&pid).into_iter().flatten().map(|child| (*child, false)));
         }
@@ -130,5 +135,19 @@ mod tests {
         assert!(1 << 20 < look.memory, "{look:?}");
         assert!(look.files.is_some_and(|files| 2 < files));
         assert!(all[0].looks[0].cpu <= look.cpu);
+    }
+
+    #[test]
+    fn children_count_where_a_name_stands_for_a_tree() {
+        let mut child = std::process::Command::new("sleep").arg("60").spawn().expect("it runs");
+        let files = |name: &str| {
+            let mut watch = Watch::default();
+            watch.look(Duration::ZERO, &[(name.to_owned(), std::process::id())]);
+            watch.all()[0].looks[0].files
+        };
+        let (tree, single) = (files("broker"), files("load test"));
+        child.kill().expect("it is ours");
+        child.wait().expect("it ends");
+        assert!(single < tree, "{single:?} and {tree:?}");
     }
 }

@@ -52,7 +52,7 @@ impl Local {
     ) -> anyhow::Result<Self> {
         let folder = tempfile::Builder::new().prefix("mailfleet-bench.").tempdir()?;
         let mail = Mail::start(&scenario.servers, folder.path()).await?;
-        let fleet = Fleet::start(scenario, &mail, given, program, folder.path()).await?;
+        let fleet = Fleet::start(scenario, &mail, given, program, [folder.path(); 2]).await?;
         let gateways = Gateways::at(&fleet.urls(), None)?;
         settled(&gateways, Duration::from_secs(60)).await?;
         let requests = Requests::new(&scenario.servers, mail.pairs.clone(), None)?;

@@ -44,19 +44,20 @@ pub(crate) struct Fleet {
     pub(crate) lab: Lab,
     program: PathBuf,
     folder: PathBuf,
+    logs: PathBuf,
     is_behind_proxies: bool,
     n_workers: usize,
     watched: Watched,
 }
 
 impl Fleet {
-    /// Starts one, with its files in `folder`.
+    /// Starts one, with its files in `folder` and its logs in another one.
     pub(crate) async fn start(
         scenario: &Scenario,
         mail: &Mail,
         given: &Given,
         program: &Path,
-        folder: &Path,
+        [folder, logs]: [&Path; 2],
     ) -> anyhow::Result<Self> {
         let harms_broker = scenario.does(|kind| kind == FaultKind::RestartBroker);
         let lab = Lab::get(given, harms_broker).await?;
@@ -67,6 +68,7 @@ impl Fleet {
             lab,
             program: program.to_owned(),
             folder: folder.to_owned(),
+            logs: logs.to_owned(),
             is_behind_proxies: scenario.does(|kind| kind == FaultKind::CutWorker),
             n_workers: 0,
             watched,
@@ -153,7 +155,7 @@ impl Fleet {
         name: &str,
         environment: Vec<(&'static str, String)>,
     ) -> anyhow::Result<Process> {
-        let log = self.path(&format!("{}.log", name.replace(' ', "-")));
+        let log = self.logs.join(format!("{}.log", name.replace(' ', "-")));
         let config = self.path("mailfleet.toml");
         let name = name.to_owned();
         let program = &self.program;
@@ -190,6 +192,17 @@ impl Fleet {
         let name = format!("worker {}", self.n_workers);
         let worker = self.start_process(Role::Worker, &name, environment).await?;
         self.workers.push((worker, proxy));
+        Ok(())
+    }
+
+    /// Ends the broker and starts it again.
+    pub(crate) async fn restart_broker(&self) -> anyhow::Result<()> {
+        self.lab.restart_broker().await?;
+        let mut watched = lock(&self.watched);
+        for (name, pid) in self.lab.processes() {
+            watched.retain(|(known, _)| *known != name);
+            watched.push((name, pid));
+        }
         Ok(())
     }
 

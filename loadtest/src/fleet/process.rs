@@ -65,7 +65,12 @@ impl Process {
     /// Starts one, and waits until it is ready.
     pub(crate) async fn start(start: Start<'_>) -> anyhow::Result<Self> {
         let Start { program, role, name, config, environment, log } = start;
-        let file = File::create(&log).with_context(|| format!("writing {}", log.display()))?;
+        // A gateway that is started again goes on in the same file.
+        let file = File::options()
+            .create(true)
+            .append(true)
+            .open(&log)
+            .with_context(|| format!("writing {}", log.display()))?;
         let mut child = Command::new(program)
             .arg(role.word())
             .arg("--config")

@@ -12,10 +12,10 @@ const CURVES: usize = 8;
 /// Servers that are shown one by one: those that came closest to their limit.
 const SERVERS: usize = 24;
 
-/// Faults, and phases where there are several, as marks.
+/// Faults, or phases where nothing was done, as marks.
 fn marks(run: &RunResult) -> Vec<(f64, String)> {
     let faults = run.faults.iter().map(|fault| (fault.at, fault.what.clone()));
-    let few = 1 < run.phases.len() && run.phases.len() <= 12;
+    let few = run.faults.is_empty() && run.phases.len() <= 12;
     let phases = run.phases.iter().filter(|phase| few && 0.0 < phase.began);
     let mut marks: Vec<(f64, String)> =
         phases.map(|phase| (phase.began, phase.name.clone())).chain(faults).collect();
@@ -65,16 +65,16 @@ pub(super) fn over_time(run: &RunResult) -> Markup {
         limit: None,
     };
     let ms = |seconds: Option<f64>| seconds.map(|seconds| seconds * 1e3);
-    let of = |of: &dyn Fn(usize) -> Option<f64>, name: &str| curve(name, Manner::Line, of);
+    let of = |of: &dyn Fn(usize) -> Option<f64>, name: &str, manner| curve(name, manner, of);
     let values = points.iter().flat_map(|point| [point.p50, point.longest]).flatten();
     let latency = Plot {
         title: "latency over time".to_owned(),
         x: time(run),
         y: Axis::of("ms until the report", Scale::Log, values.map(|seconds| seconds * 1e3)),
         curves: vec![
-            of(&|at| get(at).and_then(|point| ms(point.p50)), "p50"),
-            of(&|at| get(at).and_then(|point| ms(point.p99)), "p99"),
-            of(&|at| get(at).and_then(|point| ms(point.longest)), "longest"),
+            of(&|at| get(at).and_then(|point| ms(point.p50)), "p50", Manner::Line),
+            of(&|at| get(at).and_then(|point| ms(point.p99)), "p99", Manner::Line),
+            of(&|at| get(at).and_then(|point| ms(point.longest)), "longest", Manner::Dashed),
         ],
         marks: marks(run),
         limit: None,

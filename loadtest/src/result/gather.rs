@@ -212,18 +212,17 @@ fn faults(seen: &Gathered<'_>, began: u64) -> Vec<FaultResult> {
             .iter()
             .filter_map(|server| gap(seen.sessions, server, done, end))
             .collect();
-        let waits = seen.samples.iter().filter(|sample| {
-            // Whoever was waiting when it happened counts too.
-            let report = sample.outcome.as_ref().map(|outcome| &outcome.ending);
-            match report {
-                Some(Ending::Report { at, .. }) => sample.due < end && done.at < sample.due + at,
-                Some(Ending::Lost(_) | Ending::Failed(_)) | None => false,
-            }
-        });
-        let waits = waits.filter_map(|sample| match sample.outcome.as_ref()?.ending {
-            Ending::Report { at, .. } => Some(at),
-            Ending::Lost(_) | Ending::Failed(_) => None,
-        });
+        // Whoever was waiting when it happened counts too; what comes after the next fault is put
+        // down to that one.
+        let waits =
+            seen.samples.iter().filter_map(|sample| match sample.outcome.as_ref()?.ending {
+                Ending::Report { at, .. } => {
+                    let reported = sample.due + at;
+                    let is_meant = sample.due < end && done.at < reported;
+                    is_meant.then(|| reported.min(end) - sample.due)
+                }
+                Ending::Lost(_) | Ending::Failed(_) => None,
+            });
         FaultResult {
             what: done.what.name().to_owned(),
             subject: done.subject.clone(),

@@ -50,8 +50,8 @@ fn one(slo: &Slo, run: &RunResult) -> Vec<Judged> {
             });
             vec![judged(&what, format!("≥ {least} a second"), told, *least <= got)]
         }
-        Slo::Takeover { most } => {
-            let faults = run.faults.iter().filter(|fault| fault.takes_worker);
+        Slo::Takeover { what, most } => {
+            let faults = run.faults.iter().filter(|fault| fault.what == what.name());
             let judge = |fault: &super::FaultResult| {
                 let what = format!("longest wait after {} of {}", fault.what, fault.subject);
                 let wait = fault.longest_wait.map(Duration::from_secs_f64);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::scenario::{Counted, Scenario, Slo};
+use crate::scenario::{Counted, FaultKind, Scenario, Slo};
 use crate::watch::Look;
 
 fn load(servers: &str, rate: f64, millis: u64) -> LoadResult {
@@ -157,7 +157,10 @@ fn counts_latencies_and_waits_are_held_against_what_is_wanted() {
     };
     assert!(latency(Of::Report, 100).is_met && !latency(Of::Report, 98).is_met);
     assert!(latency(Of::Queue, 50).is_met, "half of it was spent in the queue");
-    let takeover = |most| judged(Slo::Takeover { most: Duration::from_millis(most) });
+    let takeover = |most| {
+        let what = FaultKind::KillWorker;
+        judged(Slo::Takeover { what, most: Duration::from_millis(most) })
+    };
     assert!(takeover(4_750).is_met && !takeover(4_700).is_met);
 }
 

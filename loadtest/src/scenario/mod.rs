@@ -228,8 +228,8 @@ pub(crate) enum Slo {
     Isolation { phase: String, against: String, servers: String, quantile: f64, most: f64 },
     /// The knee of the ramp, in validations a second; the latency is that of the report.
     Knee { least: f64, quantile: f64, most: Duration },
-    /// Longest wait of a caller after a worker was taken away.
-    Takeover { most: Duration },
+    /// Longest wait of a caller after this was done to a worker.
+    Takeover { what: FaultKind, most: Duration },
     /// By how much a process may grow over the run, as a line through its memory says.
     Growth { process: String, most: u64 },
     /// Items of batches a second, from the first to the last result.

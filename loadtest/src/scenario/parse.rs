@@ -194,8 +194,12 @@ fn slos(reader: &mut Reader<'_>) -> Vec<Slo> {
     }
     let repeated: Option<Share> = reader.optional("repeated_logins");
     slos.extend(repeated.map(|share| Slo::RepeatedLogins { most: share.0 }));
-    slos.extend(reader.optional("takeover").map(|most| Slo::Takeover { most }));
     slos.extend(reader.optional("batch_rate").map(|least| Slo::BatchRate { least }));
+    let mut takeover = reader.table("takeover");
+    for (what, name) in FaultKind::ALL.into_iter().filter(|(what, _)| what.takes_worker()) {
+        slos.extend(takeover.optional(name).map(|most| Slo::Takeover { what, most }));
+    }
+    drop(takeover);
     if reader.has("knee") {
         let mut row = reader.table("knee");
         slos.push(Slo::Knee {
@@ -280,8 +284,8 @@ fn check(scenario: &Scenario, wrong: &Wrong) {
             Slo::Knee { .. } if scenario.phases.iter().all(|phase| phase.step_of.is_none()) => {
                 note("slo.knee: no phase has steps".to_owned());
             }
-            Slo::Takeover { .. } if !scenario.does(FaultKind::takes_worker) => {
-                note("slo.takeover: no fault takes a worker away".to_owned());
+            Slo::Takeover { what, .. } if !scenario.does(|kind| kind == *what) => {
+                note(format!("slo.takeover: no phase has the fault {}", what.name()));
             }
             Slo::Knee { .. }
             | Slo::Takeover { .. }

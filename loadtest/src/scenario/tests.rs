@@ -31,7 +31,7 @@ what = "freeze-worker"
 lasts = "20s"
 [slo]
 lost = 0
-takeover = "10s"
+takeover = { freeze-worker = "10s" }
 repeated_logins = "0.1%"
 knee = { least = 15 }
 [[slo.latency]]
@@ -49,7 +49,12 @@ fn a_scenario_is_read_with_its_steps_as_phases() {
     assert_eq!(scenario.phases[0].loads[0].arrivals, Arrivals::Fixed);
     assert_eq!(scenario.phases[2].faults[0].what, FaultKind::FreezeWorker);
     assert!((scenario.servers[0].wrong - 0.1).abs() < 1e-9);
-    assert!(scenario.slos.contains(&Slo::Takeover { most: Duration::from_secs(10) }));
+    assert!(
+        scenario.slos.contains(&Slo::Takeover {
+            what: FaultKind::FreezeWorker,
+            most: Duration::from_secs(10)
+        })
+    );
 }
 
 #[track_caller]
@@ -102,7 +107,7 @@ most = "1s"
 fn what_cannot_be_judged_is_refused() {
     let calm = SMALL
         .replace("[[phase.fault]]\nat = \"10s\"\nwhat = \"freeze-worker\"\nlasts = \"20s\"\n", "");
-    assert!(wrong(&calm).contains("no fault takes a worker away"));
+    assert!(wrong(&calm).contains("no phase has the fault freeze-worker"));
     let flat = SMALL.replace("steps = [10, 20.5]", "").replace("arrivals = \"fixed\"", "rate = 3");
     assert!(wrong(&flat).contains("slo.knee: no phase has steps"));
 }
