@@ -9,12 +9,13 @@ use mailfleet_api::v1;
 use mailfleet_api::v1::batch_service_client::BatchServiceClient;
 use mailfleet_api::v1::create_batch_request::Part;
 use serde::{Deserialize, Serialize};
+use tokio::sync::oneshot;
 use tokio::time::sleep;
 use uuid::Uuid;
 
 use crate::caller::Gateways;
 use crate::generate::Requests;
-use crate::scenario::Batch;
+use crate::scenario::{Batch, Wait};
 
 /// Items in one message of an upload.
 const CHUNK: u32 = 500;
@@ -109,6 +110,7 @@ pub(crate) async fn run(
     gateways: Gateways,
     requests: Arc<Requests>,
     plan: Arc<Plan>,
+    uploaded: oneshot::Sender<()>,
     is_over: impl Fn() -> bool,
 ) -> anyhow::Result<BatchOutcome> {
     let began = Instant::now();
@@ -134,6 +136,8 @@ pub(crate) async fn run(
     let batch = answer.into_inner().batch.context("the upload made no batch")?;
     outcome.name = batch.name;
     outcome.uploaded = began.elapsed().as_secs_f64();
+    // Not everybody waits for it.
+    let _ = uploaded.send(());
     let mut heard = Instant::now();
     loop {
         let at = began.elapsed().as_secs_f64();
@@ -151,7 +155,7 @@ pub(crate) async fn run(
         if outcome.ended.is_some() {
             return Ok(outcome);
         }
-        if !plan.batch.wait && is_over() {
+        if plan.batch.wait != Wait::End && is_over() {
             let request = v1::CancelBatchRequest { name: outcome.name.clone() };
             client.cancel_batch(gateways.request(request)).await.context("cancelling a batch")?;
             return Ok(outcome);

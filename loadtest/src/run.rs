@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, oneshot};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{MissedTickBehavior, interval, sleep_until};
 
@@ -27,7 +27,7 @@ use crate::latency::Latencies;
 use crate::mail::Mail;
 use crate::progress::Progress;
 use crate::result::{FORMAT, Gathered, RunResult, gather, judge};
-use crate::scenario::{Manner, Scenario};
+use crate::scenario::{Manner, Scenario, Wait};
 use crate::schedule::schedule;
 use crate::usage;
 use crate::watch::{Watch, Watched};
@@ -264,7 +264,8 @@ impl Ground {
             let due = schedule(phase, &scenario.servers, scenario.seed, index);
             progress.phase(&phase.name, phase.time);
             let (at, at_us) = (Instant::now(), now_us());
-            let is_waited_for = phase.batches.iter().any(|batch| batch.wait);
+            let is_waited_for = phase.batches.iter().any(|batch| batch.wait == Wait::End);
+            let mut uploads = Vec::new();
             for batch in &phase.batches {
                 let population = scenario.servers.get(batch.servers).context("a population")?;
                 // Far above what the generator numbers.
@@ -279,9 +280,14 @@ impl Ground {
                 });
                 let (gateways, requests) = (self.gateways.clone(), Arc::clone(&requests));
                 let is_over = Arc::clone(&is_over);
+                let (uploaded, uploading) = oneshot::channel();
+                if batch.wait == Wait::Upload {
+                    uploads.push(uploading);
+                }
                 running.spawn(async move {
                     let is_over = || is_over.load(Ordering::Relaxed);
-                    let outcome = batches::run(gateways, requests, Arc::clone(&plan), is_over);
+                    let batch = Arc::clone(&plan);
+                    let outcome = batches::run(gateways, requests, batch, uploaded, is_over);
                     Ok((plan, outcome.await?))
                 });
             }
@@ -295,6 +301,10 @@ impl Ground {
             sent?;
             faults.extend(done?);
             sleep_until((at + phase.time).into()).await;
+            for uploading in uploads {
+                // Where it fails, the batch itself says why.
+                drop(uploading.await);
+            }
             while is_waited_for && !running.is_empty() {
                 let ended = running.join_next().await.context("a batch")?;
                 batches.push(ended.context("a batch panicked")??);
@@ -336,9 +346,9 @@ impl Ground {
         &self,
         began: Instant,
         progress: Arc<Progress>,
-    ) -> (JoinHandle<Vec<Watched>>, tokio::sync::oneshot::Sender<()>) {
+    ) -> (JoinHandle<Vec<Watched>>, oneshot::Sender<()>) {
         let watched = Arc::clone(&self.watched);
-        let (stop, mut stopped) = tokio::sync::oneshot::channel();
+        let (stop, mut stopped) = oneshot::channel();
         let watching = tokio::spawn(async move {
             let mut watch = Watch::default();
             let mut turns = interval(Duration::from_secs(1));
@@ -410,7 +420,7 @@ fn put_together(
             counts.wrong_verdicts += outcome.faulty;
             counts.unclear += outcome.inconclusive;
         }
-        if plan.batch.wait {
+        if plan.batch.wait == Wait::End {
             counts.lost += outcome.items.saturating_sub(ended);
         }
     }

@@ -22,7 +22,7 @@ use crate::batches::{self, BatchOutcome, Plan};
 use crate::fleet::Given;
 use crate::latency::Latencies;
 use crate::mail::{Mail, PASSWORD, Pair};
-use crate::scenario::Batch;
+use crate::scenario::{Batch, Wait};
 use crate::setup;
 use crate::usage::load;
 use crate::watch::{Look, Watch, Watched};
@@ -95,7 +95,7 @@ async fn batch(
     pairs: u32,
 ) -> anyhow::Result<(BatchOutcome, Latencies, Vec<Watched>)> {
     let plan = Arc::new(Plan {
-        batch: Batch { servers: BATCH, items, wait: true },
+        batch: Batch { servers: BATCH, items, wait: Wait::End },
         from: 1_000_000_000,
         servers: "batch".to_owned(),
         n_pairs: pairs,
@@ -105,7 +105,8 @@ async fn batch(
     let began = Instant::now();
     let (gateways, requests) = (local.gateways.clone(), Arc::clone(&local.requests));
     let running = async {
-        let outcome = batches::run(gateways, requests, plan, || false).await;
+        let (uploaded, _) = tokio::sync::oneshot::channel();
+        let outcome = batches::run(gateways, requests, plan, uploaded, || false).await;
         is_over.store(true, Ordering::Relaxed);
         outcome
     };

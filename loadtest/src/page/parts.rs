@@ -120,7 +120,7 @@ pub(super) fn faults(run: &RunResult) -> Markup {
         "Faults and takeovers",
         html! {
             p.quiet { "Takeover: until a session began again at the slowest of the mail servers that \
-                the worker owned; for a worker that was cut off, and goes on for a while, the longest \
+                the worker owned, which includes the time until it was asked for; for a worker that was cut off, and goes on for a while, the longest \
                 pause between two sessions. Longest wait: of any caller from then until the next \
                 fault, from when the validation was due." }
             div.scroll { table {

@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use super::plot::{Axis, Bar, Curve, Manner, Plot, Scale, bars};
 use super::section;
-use crate::result::{PhaseResult, RunResult};
+use crate::result::{LoadResult, PhaseResult, RunResult};
 use crate::scenario::Of;
 
 /// Curves of one plot that can still be told apart.
@@ -65,17 +65,27 @@ pub(super) fn over_time(run: &RunResult) -> Markup {
         limit: None,
     };
     let ms = |seconds: Option<f64>| seconds.map(|seconds| seconds * 1e3);
-    let of = |of: &dyn Fn(usize) -> Option<f64>, name: &str, manner| curve(name, manner, of);
-    let values = points.iter().flat_map(|point| [point.p50, point.longest]).flatten();
+    let curves = if run.series.p99.is_empty() {
+        vec![
+            curve("p50", Manner::Line, &|at| get(at).and_then(|point| ms(point.p50))),
+            curve("p99", Manner::Line, &|at| get(at).and_then(|point| ms(point.p99))),
+            curve("longest", Manner::Dashed, &|at| get(at).and_then(|point| ms(point.longest))),
+        ]
+    } else {
+        // Together they would hide each other.
+        let of = |(name, values): &(String, Vec<Option<f64>>)| {
+            let value = |at: usize| ms(values.get(at).copied().flatten());
+            curve(&format!("p99 at {name}"), Manner::Line, &value)
+        };
+        run.series.p99.iter().map(of).collect()
+    };
+    let values: Vec<f64> =
+        curves.iter().flat_map(|curve| curve.points.iter().map(|(_, y)| *y)).collect();
     let latency = Plot {
         title: "latency over time".to_owned(),
         x: time(run),
-        y: Axis::of("ms until the report", Scale::Log, values.map(|seconds| seconds * 1e3)),
-        curves: vec![
-            of(&|at| get(at).and_then(|point| ms(point.p50)), "p50", Manner::Line),
-            of(&|at| get(at).and_then(|point| ms(point.p99)), "p99", Manner::Line),
-            of(&|at| get(at).and_then(|point| ms(point.longest)), "longest", Manner::Dashed),
-        ],
+        y: Axis::of("ms until the report", Scale::Log, values.into_iter()),
+        curves,
         marks: marks(run),
         limit: None,
     };
@@ -94,28 +104,34 @@ pub(super) fn over_time(run: &RunResult) -> Markup {
 
 /// The whole distribution, with its tail drawn out.
 pub(super) fn percentiles(run: &RunResult) -> Markup {
-    let phases: Vec<&PhaseResult> =
-        run.phases.iter().filter(|phase| 0 < phase.all.report.count()).collect();
-    if phases.is_empty() {
+    let phases = run.phases.iter().flat_map(|phase| {
+        let several = 1 < phase.by_servers.len();
+        let one = std::iter::once((phase.name.clone(), &phase.all)).filter(move |_| !several);
+        let each = phase.by_servers.iter().filter(move |_| several);
+        one.chain(each.map(|load| (format!("{}: {}", phase.name, load.servers), load)))
+    });
+    let loads: Vec<(String, &LoadResult)> =
+        phases.filter(|(_, load)| 0 < load.report.count()).collect();
+    if loads.is_empty() {
         return html! {};
     }
     // Spread over all of them where there are too many.
-    let step = phases.len().div_ceil(CURVES);
-    let shown: Vec<&&PhaseResult> = phases.iter().step_by(step.max(1)).collect();
-    let curve = |phase: &&&PhaseResult| {
-        let most = phase.all.report.count() as f64;
+    let step = loads.len().div_ceil(CURVES);
+    let shown = loads.iter().step_by(step.max(1));
+    let curve = |(name, load): &(String, &LoadResult)| {
+        let most = load.report.count() as f64;
         let quantile = |stretch: f64| 1.0 - 1.0 / stretch;
         let mut points = Vec::new();
         let mut stretch = 1.0;
         while stretch <= most {
-            if let Some(latency) = phase.all.quantile(Of::Report, quantile(stretch)) {
+            if let Some(latency) = load.quantile(Of::Report, quantile(stretch)) {
                 points.push((stretch, latency.as_secs_f64() * 1e3));
             }
             stretch *= 1.1;
         }
-        Curve { name: phase.name.clone(), points, manner: Manner::Line }
+        Curve { name: name.clone(), points, manner: Manner::Line }
     };
-    let curves: Vec<Curve> = shown.iter().map(curve).collect();
+    let curves: Vec<Curve> = shown.map(curve).collect();
     let all = || curves.iter().flat_map(|curve| &curve.points);
     let furthest = all().map(|(x, _)| *x).fold(10.0, f64::max);
     let ticks = ["50%", "90%", "99%", "99.9%", "99.99%", "99.999%"];
@@ -282,7 +298,7 @@ pub(super) fn sessions(run: &RunResult) -> Markup {
             }
             p.quiet { "A socket that the fleet has closed may be noticed up to 150 ms later by a busy \
                 server; sessions that had perhaps ended are not counted."
-                @if 0 < late { " With them " (late) " servers would have been above their limit for a moment." }
+                @if 0 < late { " With them some would seem above their limit for a moment: " (late) " of them." }
                 @if SERVERS < run.servers.len() {
                     " The " (SERVERS) " fullest of " (run.servers.len()) " servers are shown." }
             }

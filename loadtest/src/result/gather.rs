@@ -73,12 +73,13 @@ pub(crate) fn gather(seen: &Gathered<'_>) -> Parts {
     });
     let phases: Vec<PhaseResult> = phases.collect();
     let counts = counts(seen, &phases, &mut troubles);
+    let names: Vec<String> = seen.scenario.servers.iter().map(|it| it.name.clone()).collect();
     let end = seen.phases.last().map_or(began, |(start, length)| start + length);
     Parts {
         counts,
         troubles,
         phases,
-        series: series(seen.samples, began, end),
+        series: series(seen.samples, &names, began, end),
         faults: faults(seen, began),
         servers: servers(seen),
         sources: addresses(seen),

@@ -146,6 +146,8 @@ pub(crate) struct Series {
     /// Seconds of one piece.
     pub(crate) width: f64,
     pub(crate) points: Vec<Point>,
+    /// The 99th percentile of each population, piece by piece; empty if there is but one.
+    pub(crate) p99: Vec<(String, Vec<Option<f64>>)>,
 }
 
 /// One piece: rates a second, latencies of what was due in it, in seconds.

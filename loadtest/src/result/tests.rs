@@ -87,6 +87,7 @@ pub(crate) fn run() -> RunResult {
                     longest: Some(0.3),
                 })
                 .collect(),
+            p99: Vec::new(),
         },
         faults: vec![FaultResult {
             what: "kill-worker".to_owned(),

@@ -135,8 +135,18 @@ pub(crate) enum Arrivals {
 pub(crate) struct Batch {
     pub(crate) servers: usize,
     pub(crate) items: u32,
-    /// Whether the phase goes on until it has ended; otherwise it is cancelled with the run.
-    pub(crate) wait: bool,
+    pub(crate) wait: Wait,
+}
+
+/// Until when a phase goes on because of a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wait {
+    /// It does not: the batch is cancelled at the end of the run.
+    No,
+    /// Until the upload is complete; then as before.
+    Upload,
+    /// Until the batch has ended.
+    End,
 }
 
 /// Something that is done to the fleet.

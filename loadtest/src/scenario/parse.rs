@@ -8,7 +8,7 @@ use toml::Table;
 use super::read::{Bytes, Reader, Share, Wrong};
 use super::{
     Arrivals, Batch, Calibration, Counted, Fault, FaultKind, FleetSize, Given, Load, Manner, Of,
-    Phase, Population, Scenario, Slo,
+    Phase, Population, Scenario, Slo, Wait,
 };
 
 /// Pairs of one population: as many as a /16 of addresses has room for.
@@ -148,7 +148,11 @@ fn phase(reader: &mut Reader<'_>, servers: &[Population], phases: &mut Vec<Phase
     let mut batch = |row: &mut Reader<'_>| Batch {
         servers: named(row, servers),
         items: row.required("items", 1),
-        wait: row.or("wait", false),
+        wait: row.word(
+            "wait",
+            &[(Wait::No, "no"), (Wait::Upload, "upload"), (Wait::End, "end")],
+            Wait::No,
+        ),
     };
     let batches: Vec<Batch> = reader.tables("batch").iter_mut().map(&mut batch).collect();
     let fault = |row: &mut Reader<'_>| {
