@@ -2,7 +2,7 @@
 //!
 //! What a validation's legs find together (`plan`, `join`, `across`, `verdict`); what
 //! gateways decide about jobs (`submit`, `grouping`, `share`, `dispatch`, `collect`,
-//! `sweep`, `batch`); what workers decide about shards and legs (`ownership`, `fence`, `takeover`,
+//! `sweep`, `batch`, `witness`); what workers decide about shards and legs (`ownership`, `fence`, `takeover`,
 //! `own`, put together in `worker`). No I/O, no clock, no tokio: everything comes in as a
 //! value. The same code decides in one process, in a fleet, and in the simulation that
 //! tries to break it.
@@ -25,6 +25,7 @@ pub mod sweep;
 pub mod takeover;
 pub mod time;
 pub mod verdict;
+pub mod witness;
 pub mod worker;
 
 pub use join::{Job, join};

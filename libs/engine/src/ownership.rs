@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use mailfleet_model::fleet::{Announcement, ShardIndex, WorkerId, ZoneName, rendezvous};
 
+use crate::rules::HoldRules;
 use crate::takeover::Predecessor;
 use crate::time::Monotonic;
 
@@ -28,12 +29,17 @@ struct Heard {
     said: Announcement,
     at: Monotonic,
     freshness: Freshness,
+    /// Listed shards that somebody else began to list within T: whoever that is found it
+    /// alive, and how long it is silent afterwards is of no matter.
+    succeeded: BTreeSet<ShardIndex>,
 }
 
 /// The other workers of a zone, as their announcements tell.
 #[derive(Debug, Clone)]
 pub struct Members {
     zone: ZoneName,
+    /// T.
+    heartbeat: Duration,
     known: BTreeMap<WorkerId, Heard>,
     /// Shards that somebody listed and then listed no more.
     handed_over: BTreeSet<ShardIndex>,
@@ -45,13 +51,17 @@ pub struct Members {
 impl Members {
     /// Nobody is known yet.
     #[must_use]
-    pub fn new(zone: ZoneName) -> Self {
-        Self { zone, known: BTreeMap::new(), handed_over: BTreeSet::new(), lost: BTreeMap::new() }
+    pub fn new(zone: ZoneName, rules: &HoldRules) -> Self {
+        let (known, handed_over, lost) = (BTreeMap::new(), BTreeSet::new(), BTreeMap::new());
+        Self { zone, heartbeat: rules.heartbeat, known, handed_over, lost }
     }
 
     /// Notes an announcement; those of other zones are none of ours.
     pub fn hear(&mut self, announcement: &Announcement, freshness: Freshness, now: Monotonic) {
         if announcement.zone == self.zone {
+            if freshness == Freshness::Live {
+                self.succeed(announcement, now);
+            }
             if let Some(before) = self.known.get(&announcement.worker) {
                 self.handed_over.extend(&before.said.shards);
             }
@@ -59,10 +69,40 @@ impl Members {
                 self.handed_over.remove(shard);
                 self.lost.remove(shard);
             }
-            let heard = Heard { said: announcement.clone(), at: now, freshness };
+            let (said, succeeded) = (announcement.clone(), BTreeSet::new());
+            let heard = Heard { said, at: now, freshness, succeeded };
             self.known.insert(announcement.worker.clone(), heard);
         }
         self.known.retain(|_, heard| now.since(heard.at) < REMEMBERED);
+    }
+
+    /// Who begins to list a shard has just got its lock. The owner before was alive then if it
+    /// was heard within T, as the new one has found too.
+    fn succeed(&mut self, announcement: &Announcement, now: Monotonic) {
+        let new: Vec<ShardIndex> = self.newly_listed(announcement).collect();
+        for (_, heard) in self.known.iter_mut().filter(|(other, _)| **other != announcement.worker)
+        {
+            let alive = heard.freshness == Freshness::Live && now.since(heard.at) <= self.heartbeat;
+            let theirs = new.iter().filter(|shard| heard.said.shards.contains(shard));
+            if alive {
+                heard.succeeded.extend(theirs);
+            }
+        }
+    }
+
+    /// Shards that a worker lists and did not list before.
+    pub fn newly_listed(&self, announcement: &Announcement) -> impl Iterator<Item = ShardIndex> {
+        let before = self.known.get(&announcement.worker);
+        let known = move |shard: &ShardIndex| before.is_some_and(|h| h.said.shards.contains(shard));
+        announcement.shards.iter().copied().filter(move |shard| !known(shard))
+    }
+
+    /// Shards that a worker listed and does not list any more.
+    #[must_use]
+    pub fn dropped(&self, announcement: &Announcement) -> Vec<ShardIndex> {
+        let before = self.known.get(&announcement.worker);
+        let before = before.map(|heard| heard.said.shards.as_slice()).unwrap_or_default();
+        before.iter().copied().filter(|shard| !announcement.shards.contains(shard)).collect()
     }
 
     /// Notes that this worker has lost a shard, with whatever ran in it.
@@ -70,19 +110,21 @@ impl Members {
         self.lost.insert(shard, now);
     }
 
-    /// What is known about who held a shard before now. `suspect` is how long a silent
-    /// holder may still have sockets open.
+    /// What is known about who held a shard before now.
     #[must_use]
-    pub fn predecessor(
-        &self,
-        shard: ShardIndex,
-        now: Monotonic,
-        heartbeat: Duration,
-        suspect: Duration,
-    ) -> Predecessor {
-        let recent =
-            |heard: &&Heard| heard.said.shards.contains(&shard) && now.since(heard.at) <= suspect;
-        let holders: Vec<&Heard> = self.known.values().filter(recent).collect();
+    pub fn predecessor(&self, shard: ShardIndex, now: Monotonic, rules: &HoldRules) -> Predecessor {
+        let heartbeat = rules.heartbeat;
+        // How long a silent holder may still have sockets open.
+        let suspect = heartbeat * 3 + rules.ghost;
+        let recent = |heard: &&Heard| now.since(heard.at) <= suspect;
+        let haunted = |heard: &Heard| heard.said.haunted.contains(&shard);
+        if self.known.values().filter(recent).any(haunted) {
+            return Predecessor::Silent;
+        }
+        let holds = |heard: &&Heard| {
+            heard.said.shards.contains(&shard) && !heard.succeeded.contains(&shard)
+        };
+        let holders: Vec<&Heard> = self.known.values().filter(recent).filter(holds).collect();
         let silent = |heard: &&Heard| {
             heartbeat < now.since(heard.at) || heard.freshness == Freshness::Backlog
         };
@@ -140,6 +182,7 @@ mod tests {
             worker: name(worker),
             zone: zone.parse().expect("a name"),
             shards: vec![ShardIndex(3)],
+            haunted: Vec::new(),
             capacity: 1,
             running: 0,
             draining,
@@ -155,7 +198,7 @@ mod tests {
 
     #[test]
     fn live_members_share_the_shards_and_the_others_have_none() {
-        let mut members = Members::new("z".parse().expect("a name"));
+        let mut members = Members::new("z".parse().expect("a name"), &HoldRules::default());
         assert_eq!(share(&members, "a", 0), 64);
         for worker in ["a", "b", "c"] {
             members.hear(&says(worker, "z", false), Freshness::Live, at(0));
@@ -171,10 +214,9 @@ mod tests {
 
     #[test]
     fn a_listing_stands_until_it_is_taken_back_or_forgotten() {
-        let mut members = Members::new("z".parse().expect("a name"));
+        let mut members = Members::new("z".parse().expect("a name"), &HoldRules::default());
         let before = |members: &Members, shard, now| {
-            let (heartbeat, suspect) = (Duration::from_secs(10), Duration::from_secs(90));
-            members.predecessor(ShardIndex(shard), at(now), heartbeat, suspect)
+            members.predecessor(ShardIndex(shard), at(now), &HoldRules::default())
         };
         assert_eq!(before(&members, 3, 5), Predecessor::Unknown);
         members.hear(&says("b", "z", false), Freshness::Live, at(5));
@@ -194,5 +236,37 @@ mod tests {
             members.hear(&gone, Freshness::Live, at(22));
         }
         assert_eq!(before(&members, 3, 23), Predecessor::None);
+    }
+
+    fn before(members: &Members, now: u64) -> Predecessor {
+        members.predecessor(ShardIndex(3), at(now), &HoldRules::default())
+    }
+
+    #[test]
+    fn who_was_succeeded_while_it_was_heard_is_missed_by_nobody() {
+        let mut members = Members::new("z".parse().expect("a name"), &HoldRules::default());
+        let live = Freshness::Live;
+        members.hear(&says("b", "z", false), live, at(0));
+        members.hear(&says("c", "z", false), live, at(4));
+        members.hear(&says("c", "z", false), live, at(30));
+        assert_eq!(before(&members, 31), Predecessor::Heard, "b died, and c has found it so");
+        // One that lists the shard again is alive, and may fall silent again.
+        members.hear(&says("b", "z", false), live, at(32));
+        members.hear(&says("c", "z", false), live, at(44));
+        assert_eq!(before(&members, 45), Predecessor::Silent);
+    }
+
+    #[test]
+    fn a_haunted_shard_stays_haunted_when_it_is_handed_over() {
+        let mut members = Members::new("z".parse().expect("a name"), &HoldRules::default());
+        let haunted = Announcement { haunted: vec![ShardIndex(3)], ..says("b", "z", false) };
+        members.hear(&haunted, Freshness::Live, at(0));
+        assert_eq!(before(&members, 1), Predecessor::Silent, "b is not, but another one is");
+        let left = Announcement { shards: Vec::new(), ..haunted };
+        assert_eq!(members.dropped(&left), [ShardIndex(3)]);
+        members.hear(&left, Freshness::Live, at(2));
+        assert_eq!(before(&members, 3), Predecessor::Silent);
+        members.hear(&Announcement { haunted: Vec::new(), ..left }, Freshness::Live, at(4));
+        assert_eq!(before(&members, 5), Predecessor::None);
     }
 }

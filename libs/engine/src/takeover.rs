@@ -2,12 +2,15 @@
 //!
 //! | the predecessor | what it may still hold | what the new owner does |
 //! | --- | --- | --- |
-//! | handed over: its last announcement does not list the shard any more | nothing | starts at once |
+//! | handed over: its last announcement does not list the shard any more, nor calls it haunted | nothing | starts at once |
 //! | was announced within T, or was this worker itself, less than 2 T ago | sockets that it is closing | starts nothing for 2 s |
-//! | has been silent for longer than T (frozen, cut off, dead), or nobody knows for how long, since this worker was frozen itself | sockets that nobody can close | the same; and each redelivered leg keeps a slot of its group for 60 s |
-//! | is unknown: nobody was heard to list the shard | anything | as after a silent one |
+//! | has been silent for longer than T (frozen, cut off, dead), or nobody knows for how long, since this worker was frozen itself; or handed over a shard that such a one may haunt | sockets that nobody can close | the same; and each redelivered leg keeps a slot of its group for 60 s |
+//! | is unknown: nobody was heard to list the shard | anything | as after a silent one, until a gateway tells what it has heard |
+//!
+//! A silent owner that is heard again without the shard has closed its sockets: what was kept
+//! for it is given free.
 
-use mailfleet_model::fleet::ShardIndex;
+use mailfleet_model::fleet::{LastOwner, ShardIndex};
 
 use crate::ownership::Members;
 use crate::rules::{HoldRules, OwnRules};
@@ -24,6 +27,19 @@ pub enum Predecessor {
     Silent,
     /// Nobody was heard to hold it: this worker may have come too late to hear.
     Unknown,
+}
+
+impl Predecessor {
+    /// What a new owner is told that has not heard of it.
+    #[must_use]
+    pub fn told(self) -> Option<LastOwner> {
+        match self {
+            Self::None => Some(LastOwner::HandedOver),
+            Self::Heard => Some(LastOwner::Heard),
+            Self::Silent => Some(LastOwner::Silent),
+            Self::Unknown => None,
+        }
+    }
 }
 
 /// What a new owner keeps to because of its predecessor.
@@ -45,8 +61,7 @@ impl Takeover {
         hold: &HoldRules,
         own: &OwnRules,
     ) -> Self {
-        let suspect = hold.heartbeat * 3 + hold.ghost;
-        let predecessor = members.predecessor(shard, now, hold.heartbeat, suspect);
+        let predecessor = members.predecessor(shard, now, hold);
         let settle = match predecessor {
             Predecessor::None => std::time::Duration::ZERO,
             Predecessor::Heard | Predecessor::Silent | Predecessor::Unknown => hold.settle,
@@ -57,6 +72,35 @@ impl Takeover {
             grown: now.plus(own.young),
             ghost: hold.ghost,
         }
+    }
+
+    /// Learns from somebody who has listened for longer. Says whether nothing has to be kept
+    /// any more for what a predecessor may run.
+    pub fn learn(&mut self, last: LastOwner) -> bool {
+        if self.predecessor != Predecessor::Unknown {
+            return false;
+        }
+        self.predecessor = match last {
+            LastOwner::HandedOver => Predecessor::None,
+            LastOwner::Heard => Predecessor::Heard,
+            LastOwner::Silent => Predecessor::Silent,
+        };
+        self.predecessor != Predecessor::Silent
+    }
+
+    /// The silent predecessor was heard again, and holds nothing. Says whether it was one.
+    pub fn woke(&mut self) -> bool {
+        let silent = self.is_silent();
+        if silent {
+            self.predecessor = Predecessor::None;
+        }
+        silent
+    }
+
+    /// Whether the predecessor was silent.
+    #[must_use]
+    pub fn is_silent(&self) -> bool {
+        self.predecessor == Predecessor::Silent
     }
 
     /// Whether legs may start as far as the predecessor is concerned.
@@ -100,6 +144,7 @@ mod tests {
             worker: "old".parse().expect("a name"),
             zone: "z".parse().expect("a name"),
             shards: shards.iter().copied().map(ShardIndex).collect(),
+            haunted: Vec::new(),
             capacity: 10,
             running: 0,
             draining: false,
@@ -115,7 +160,7 @@ mod tests {
             assert!(!begun.settled(at(seconds + 1)) && begun.settled(at(seconds + 2)));
             begun.ghost(at(seconds)).is_some()
         };
-        let mut members = Members::new("z".parse().expect("a name"));
+        let mut members = Members::new("z".parse().expect("a name"), &HoldRules::default());
         assert!(ghost(&members, 100), "nobody knows who held it");
         members.lose(ShardIndex(7), at(100));
         assert!(!ghost(&members, 119), "a broker that restarts takes some seconds");
@@ -136,7 +181,7 @@ mod tests {
             (&[7][..], 111, 113, Some(171)),
         ];
         for (listed, claimed, settled, ghost) in table {
-            let mut members = Members::new("z".parse().expect("a name"));
+            let mut members = Members::new("z".parse().expect("a name"), &HoldRules::default());
             members.hear(&says(&[7]), Freshness::Live, at(99));
             members.hear(&says(listed), Freshness::Live, at(100));
             let takeover = Takeover::begin(&members, ShardIndex(7), at(claimed), &hold, &own);
@@ -145,5 +190,28 @@ mod tests {
             assert_eq!(takeover.ghost(at(claimed)), ghost.map(at), "{listed:?} {claimed}");
             assert!(takeover.young(at(claimed + 59)) && !takeover.young(at(claimed + 60)));
         }
+    }
+
+    #[test]
+    fn a_worker_that_came_too_late_learns_from_others_and_one_that_knows_does_not() {
+        let (hold, own) = (HoldRules::default(), OwnRules::default());
+        let begin =
+            |members: &Members| Takeover::begin(members, ShardIndex(7), at(100), &hold, &own);
+        let none = Members::new("z".parse().expect("a name"), &HoldRules::default());
+        let table =
+            [(LastOwner::HandedOver, false), (LastOwner::Heard, false), (LastOwner::Silent, true)];
+        for (told, keeps) in table {
+            let mut takeover = begin(&none);
+            assert!(takeover.ghost(at(100)).is_some());
+            assert_eq!(takeover.learn(told), !keeps);
+            assert_eq!(takeover.ghost(at(100)).is_some(), keeps, "{told:?}");
+            assert!(!takeover.settled(at(101)), "its sockets are being closed");
+        }
+        let mut members = Members::new("z".parse().expect("a name"), &HoldRules::default());
+        members.hear(&says(&[7]), Freshness::Live, at(80));
+        let mut takeover = begin(&members);
+        assert!(!takeover.learn(LastOwner::Heard) && takeover.ghost(at(100)).is_some());
+        assert!(takeover.woke() && takeover.ghost(at(100)).is_none());
+        assert!(!takeover.woke());
     }
 }

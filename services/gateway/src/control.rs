@@ -13,13 +13,15 @@ use mailfleet_model::fleet::{
 };
 use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinSet;
-use tokio::time::sleep;
+use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use crate::gateway::Gateway;
 use crate::states::Answer;
 
 /// Pause before the exchange is joined again.
 const PAUSE: Duration = Duration::from_millis(500);
+/// How often it is noted that the gateway is awake.
+const TICK: Duration = Duration::from_millis(250);
 /// Snapshots that are read from the store at once, and that wait for it at most: a worker
 /// that starts asks for each of its shards at the same moment.
 const SNAPSHOTS: (usize, usize) = (4, 4_096);
@@ -117,11 +119,17 @@ pub(crate) async fn run<S: Store, Q: GatewayQueue>(gateway: Arc<Gateway<S, Q>>) 
 
 async fn listen<S: Store, Q: GatewayQueue>(gateway: &Arc<Gateway<S, Q>>, link: &Q::Link) {
     let mut snapshots = JoinSet::new();
+    let mut ticks = interval(TICK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
     let slots = Arc::new(Semaphore::new(SNAPSHOTS.0));
     loop {
         let heard = tokio::select! {
             heard = link.next() => heard,
             Some(_) = snapshots.join_next() => continue,
+            _ = ticks.tick() => {
+                gateway.witness().tick(gateway.now());
+                continue;
+            }
         };
         let Some(control) = heard else { return };
         match control {
@@ -139,7 +147,10 @@ async fn listen<S: Store, Q: GatewayQueue>(gateway: &Arc<Gateway<S, Q>>, link: &
                 jobs.into_iter().for_each(|job| gateway.watchers.notify(job));
                 gateway.notices.written_elsewhere();
             }
-            Control::Announce(news) => gateway.members.heard(news, gateway.now()),
+            Control::Announce(news) => {
+                gateway.witness().hear(&news, gateway.now());
+                gateway.members.heard(news, gateway.now());
+            }
             Control::State { request, worker, groups } => {
                 gateway.questions.heard(request, Answer { worker, groups });
             }
@@ -166,7 +177,8 @@ impl<S: Store, Q: GatewayQueue> Gateway<S, Q> {
         match self.settings(&zone, shard).await {
             Ok(groups) => {
                 let groups = self.parts(groups);
-                let snapshot = Control::Snapshot { zone, shard, default, groups };
+                let last_owner = self.witness().last_owner(&zone, shard, worker);
+                let snapshot = Control::Snapshot { zone, shard, default, groups, last_owner };
                 self.link.tell(worker, &snapshot).await;
             }
             Err(error) => self.troubles.control.begins(&error),

@@ -5,11 +5,12 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use mailfleet_engine::collect::{Event, advance};
 use mailfleet_engine::grouping::ChangeWatch;
+use mailfleet_engine::witness::Witness;
 use mailfleet_engine::{Monotonic, Rules};
 use mailfleet_model::JobId;
 use mailfleet_model::fleet::{
@@ -84,6 +85,7 @@ pub struct Gateway<S, Q: GatewayQueue> {
     pub(crate) link: Link<Q::Link>,
     pub(crate) watchers: Arc<Watchers>,
     pub(crate) members: Members,
+    witness: Mutex<Witness>,
     pub(crate) questions: Questions,
     pub(crate) pace: Pace,
     pub(crate) changes: Mutex<ChangeWatch>,
@@ -158,6 +160,7 @@ impl<S: Store, Q: GatewayQueue> Gateway<S, Q> {
 
     fn new(parts: Parts<S, Q>, config: Config) -> Self {
         let Parts { id, store, queue, ring, zone_rings, resolver, targets, tenants, rules } = parts;
+        let witness = Witness::new(rules.hold.clone(), Monotonic::default());
         Self {
             id,
             store,
@@ -176,6 +179,7 @@ impl<S: Store, Q: GatewayQueue> Gateway<S, Q> {
             link: Link::default(),
             watchers: Arc::default(),
             members: Members::default(),
+            witness: Mutex::new(witness),
             questions: Questions::default(),
             pace: Pace::default(),
             changes: Mutex::default(),
@@ -198,6 +202,11 @@ impl<S: Store, Q: GatewayQueue> Gateway<S, Q> {
             stop: CancellationToken::new(),
             began: Instant::now(),
         }
+    }
+
+    /// Who has heard of the owners of shards.
+    pub(crate) fn witness(&self) -> MutexGuard<'_, Witness> {
+        self.witness.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The process's own clock.

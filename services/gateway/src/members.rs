@@ -65,6 +65,7 @@ mod tests {
             worker: "w1".parse().expect("a name"),
             zone: "default".parse().expect("a name"),
             shards: vec![ShardIndex(3)],
+            haunted: Vec::new(),
             capacity: 10,
             running: 1,
             draining: false,

@@ -6,7 +6,7 @@ mod state;
 use std::num::NonZeroU32;
 
 use mailfleet_model::fleet::{
-    Announcement, Control, Dispatch, GroupLimits, GroupSettings, Rate, StartAnswer,
+    Announcement, Control, Dispatch, GroupLimits, GroupSettings, LastOwner, Rate, StartAnswer,
 };
 use prost::Message;
 
@@ -33,12 +33,15 @@ pub fn control_to_bytes(control: &Control) -> Vec<u8> {
                 shard: u32::from(shard.0),
             })
         }
-        Control::Snapshot { zone, shard, default, groups } => Kind::Snapshot(wire::Snapshot {
-            zone: zone.to_string(),
-            shard: u32::from(shard.0),
-            default_limits: Some(limits(*default)),
-            groups: settings(groups),
-        }),
+        Control::Snapshot { zone, shard, default, groups, last_owner } => {
+            Kind::Snapshot(wire::Snapshot {
+                zone: zone.to_string(),
+                shard: u32::from(shard.0),
+                default_limits: Some(limits(*default)),
+                groups: settings(groups),
+                last_owner: owner(*last_owner).into(),
+            })
+        }
         Control::Start { leg, dispatch, answer } => Kind::Start(wire::StartAnswer {
             leg: Some(leg_id(*leg)),
             dispatch: dispatch.0,
@@ -86,6 +89,7 @@ pub fn control_from_bytes(bytes: &[u8]) -> Result<Read<Control>, Unreadable> {
             shard: shard(snapshot.shard)?,
             default: to_limits(snapshot.default_limits)?,
             groups: to_settings(snapshot.groups)?,
+            last_owner: to_owner(snapshot.last_owner),
         },
         Kind::Start(start) => {
             let answer = match wire::start_answer::Answer::try_from(start.answer) {
@@ -129,6 +133,28 @@ fn announcement(news: &Announcement) -> wire::Announcement {
         running: news.running,
         draining: news.draining,
         version: news.version.clone(),
+        haunted: news.haunted.iter().map(|shard| u32::from(shard.0)).collect(),
+    }
+}
+
+fn owner(owner: Option<LastOwner>) -> wire::snapshot::LastOwner {
+    use wire::snapshot::LastOwner as Wire;
+    match owner {
+        None => Wire::Unspecified,
+        Some(LastOwner::HandedOver) => Wire::HandedOver,
+        Some(LastOwner::Heard) => Wire::Heard,
+        Some(LastOwner::Silent) => Wire::Silent,
+    }
+}
+
+fn to_owner(number: i32) -> Option<LastOwner> {
+    use wire::snapshot::LastOwner as Wire;
+    match Wire::try_from(number) {
+        Ok(Wire::HandedOver) => Some(LastOwner::HandedOver),
+        Ok(Wire::Heard) => Some(LastOwner::Heard),
+        Ok(Wire::Silent) => Some(LastOwner::Silent),
+        // Nothing known is the careful reading.
+        Ok(Wire::Unspecified) | Err(_) => None,
     }
 }
 
@@ -142,6 +168,7 @@ fn to_announcement(news: wire::Announcement) -> Result<Announcement, Unreadable>
         worker: name(&news.worker, "the worker's name")?,
         zone: name(&news.zone, "the zone's name")?,
         shards: news.shards.into_iter().map(shard).collect::<Result<_, _>>()?,
+        haunted: news.haunted.into_iter().map(shard).collect::<Result<_, _>>()?,
         capacity: news.capacity,
         running: news.running,
         draining: news.draining,

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use mailfleet_model::fleet::{
     Announcement, Control, Dispatch, GroupId, GroupKey, GroupLimits, GroupSettings, GroupState,
-    JobClass, LegEnd, LegId, LegMessage, LegSummary, Live, LoginTag, MailboxTag, Outcome, Payload,
-    PeerSide, PeerWord, Rate, ReturnReason, Returned, ShardIndex, StartAnswer, StartRule,
-    WorkerMessage, ZoneName,
+    JobClass, LastOwner, LegEnd, LegId, LegMessage, LegSummary, Live, LoginTag, MailboxTag,
+    Outcome, Payload, PeerSide, PeerWord, Rate, ReturnReason, Returned, ShardIndex, StartAnswer,
+    StartRule, WorkerMessage, ZoneName,
 };
 use mailfleet_model::leg::{LoginOutcome, Submission};
 use mailfleet_model::{FaultCode, JobId, Leg, LegEvent, Retry, Step, StepKind, StepOutcome};
@@ -121,6 +121,7 @@ fn announcement() -> Announcement {
     Announcement {
         worker: name("worker-1"),
         zone: zone(),
+        haunted: vec![ShardIndex(9)],
         shards: vec![ShardIndex(0), ShardIndex(63)],
         capacity: 2_000,
         running: 17,
@@ -169,7 +170,13 @@ pub(crate) fn every_control() -> Vec<Control> {
         Control::Announce(announcement()),
         Control::Settings(vec![settings.clone()]),
         Control::SettingsWanted { worker: name("worker-1"), zone: zone(), shard },
-        Control::Snapshot { zone: zone(), shard, default, groups: vec![settings] },
+        Control::Snapshot {
+            zone: zone(),
+            shard,
+            default,
+            groups: vec![settings],
+            last_owner: Some(LastOwner::Heard),
+        },
         start(StartAnswer::Go),
         start(StartAnswer::Drop),
         Control::Cancel(leg_id(1).job),

@@ -160,6 +160,11 @@ impl Group {
         self.ghosts.push(Ghost { until, mailbox, class, source });
     }
 
+    /// Gives every slot free that is kept for a leg of a silent predecessor.
+    pub fn exorcise(&mut self) {
+        self.ghosts.clear();
+    }
+
     /// Whether a slot is kept for a leg of a silent predecessor.
     #[must_use]
     pub fn is_haunted(&self, now: Monotonic) -> bool {

@@ -10,6 +10,7 @@
 //! Whoever drives it publishes results and returns, confirmed, and says so with
 //! [`Shard::confirmed`]; only then are deliveries acked.
 
+mod ghosts;
 mod state;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -17,7 +18,7 @@ use std::time::Duration;
 
 use mailfleet_model::JobId;
 use mailfleet_model::fleet::{
-    Dispatch, GroupKey, GroupLimits, GroupSettings, JobClass, LegId, LegKind, LoginTag,
+    Dispatch, GroupKey, GroupLimits, GroupSettings, JobClass, LastOwner, LegId, LegKind, LoginTag,
     ReturnReason, Returned, StartAnswer, StartRule,
 };
 use mailfleet_model::leg::LoginOutcome;
@@ -239,8 +240,15 @@ impl Shard {
         legs.into_iter().flat_map(end).collect()
     }
 
-    /// Takes the snapshot over that a gateway sent after the claim.
-    pub fn snapshot(&mut self, default: GroupLimits, groups: Vec<GroupSettings>, now: Monotonic) {
+    /// Takes the snapshot over that a gateway sent after the claim, with what it has heard of
+    /// the owner before.
+    pub fn snapshot(
+        &mut self,
+        default: GroupLimits,
+        groups: Vec<GroupSettings>,
+        last_owner: Option<LastOwner>,
+        now: Monotonic,
+    ) -> Vec<Action> {
         self.default = Some(default);
         for settings in groups {
             self.configure(settings, now);
@@ -250,6 +258,7 @@ impl Shard {
                 group.resize(default, false, 0, now);
             }
         }
+        self.learn(last_owner)
     }
 
     /// Takes newer settings of one group over.
@@ -332,20 +341,6 @@ impl Shard {
         let running = self.legs.iter().filter(|(_, held)| held.stage == Stage::Running);
         let running: Vec<LegId> = running.map(|(leg, _)| *leg).collect();
         running.into_iter().flat_map(|leg| self.abort(leg, Stage::Dropped)).collect()
-    }
-
-    /// Whether slots are kept for legs of a silent predecessor.
-    #[must_use]
-    pub fn is_haunted(&self, now: Monotonic) -> bool {
-        self.groups.values().any(|group| group.is_haunted(now))
-    }
-
-    /// Whether a silent predecessor may still have sockets open, also such as no delivery
-    /// has told of yet.
-    #[must_use]
-    pub fn may_be_haunted(&self, now: Monotonic) -> bool {
-        let silent = self.takeover.ghost(now).is_some();
-        self.is_haunted(now) || !self.ghosts.is_empty() || (silent && self.takeover.young(now))
     }
 
     /// Whether a worker still waits for the settings.

@@ -42,7 +42,7 @@ impl Worker {
             Control::Drain(worker) => self.draining |= worker == self.identity.worker,
             // What legs tell each other, and what operators ask, is the process's affair.
             Control::SettingsWanted { .. }
-            | Control::JobChanged(_)
+            | Control::JobsChanged(_)
             | Control::Peer { .. }
             | Control::StateWanted { .. }
             | Control::State { .. } => {}

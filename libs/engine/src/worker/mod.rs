@@ -12,6 +12,7 @@
 //! ```
 
 mod event;
+mod heard;
 mod hold;
 mod state;
 
@@ -19,13 +20,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU16;
 
 use mailfleet_model::fleet::{
-    Announcement, Control, Dispatch, GroupSettings, LegId, LegKind, ShardIndex, WorkerId, ZoneName,
-    shard_of,
+    Announcement, Control, Dispatch, LegId, LegKind, ShardIndex, WorkerId, ZoneName,
 };
 
 use crate::fence::{Fence, Standing};
 use crate::own::{Action, Ending, Offer, Shard};
-use crate::ownership::{Freshness, Members};
+use crate::ownership::Members;
 use crate::rules::Rules;
 use crate::takeover::Takeover;
 use crate::time::Monotonic;
@@ -75,6 +75,9 @@ pub struct Worker {
     orphans: BTreeMap<LegId, ShardIndex>,
     /// Shards that were lost a moment ago, by until when they are still announced.
     lost: BTreeMap<ShardIndex, Monotonic>,
+    /// Shards that were given up or lost while slots were kept for a silent predecessor, by
+    /// until when that is told.
+    haunted: BTreeMap<ShardIndex, Monotonic>,
     announced: Option<Monotonic>,
     ticked: Monotonic,
     /// When the last event came: a long gap is a time in which this worker was frozen.
@@ -90,7 +93,7 @@ impl Worker {
     #[must_use]
     pub fn new(identity: Identity, rules: Rules, now: Monotonic) -> Self {
         Self {
-            members: Members::new(identity.zone.clone()),
+            members: Members::new(identity.zone.clone(), &rules.hold),
             identity,
             link: Link::Opening(now),
             claim_after: now.plus(rules.hold.warm_up),
@@ -99,6 +102,7 @@ impl Worker {
             tried: BTreeMap::new(),
             orphans: BTreeMap::new(),
             lost: BTreeMap::new(),
+            haunted: BTreeMap::new(),
             announced: None,
             ticked: now,
             awake: now,
@@ -209,6 +213,9 @@ impl Worker {
         let Some((id, hold)) = self.holds.remove(&shard) else { return Vec::new() };
         let running = hold.shard().map(Shard::running).unwrap_or_default();
         self.lost.insert(shard, now.plus(self.rules.hold.settle));
+        if hold.shard().is_some_and(|shard| shard.is_haunted(now)) {
+            self.haunted.insert(shard, now.plus(self.rules.hold.ghost));
+        }
         // Sockets of a silent owner before this one may be open yet.
         if hold.shard().is_some_and(|shard| !shard.may_be_haunted(now)) {
             self.members.lose(shard, now);
@@ -283,50 +290,6 @@ impl Worker {
         own(index, id, actions.unwrap_or_default())
     }
 
-    fn heard(&mut self, control: Control, now: Monotonic) -> Vec<Effect> {
-        match control {
-            Control::Announce(announcement) => {
-                if announcement.worker != self.identity.worker {
-                    let backlog = self.backlog_until.is_some_and(|until| now < until);
-                    let freshness = if backlog { Freshness::Backlog } else { Freshness::Live };
-                    self.members.hear(&announcement, freshness, now);
-                }
-            }
-            Control::Settings(groups) => {
-                groups.into_iter().for_each(|settings| self.configure(settings, now));
-            }
-            Control::Snapshot { zone, shard, default, groups } => {
-                if let (true, Some((_, hold))) =
-                    (zone == self.identity.zone, self.holds.get_mut(&shard))
-                    && let Some(shard) = hold.shard_mut()
-                {
-                    shard.snapshot(default, groups, now);
-                }
-            }
-            Control::Start { leg, dispatch, answer } => {
-                return self.for_leg(|shard| shard.answered(leg, dispatch, answer, now));
-            }
-            Control::Cancel(job) => {
-                let shards = self.holds.iter_mut();
-                return shards
-                    .filter_map(|(index, (id, hold))| {
-                        let actions = hold.shard_mut()?.cancelled(job, now);
-                        Some(own(*index, *id, actions))
-                    })
-                    .flatten()
-                    .collect();
-            }
-            Control::Drain(worker) => self.draining |= worker == self.identity.worker,
-            // What legs tell each other, and what operators ask, is the process's affair.
-            Control::SettingsWanted { .. }
-            | Control::JobsChanged(_)
-            | Control::Peer { .. }
-            | Control::StateWanted { .. }
-            | Control::State { .. } => {}
-        }
-        Vec::new()
-    }
-
     fn ended(&mut self, leg: LegId, ending: Ending, now: Monotonic) -> Vec<Effect> {
         if self.orphans.remove(&leg).is_some() {
             return Vec::new();
@@ -377,9 +340,11 @@ impl Worker {
                     if late {
                         effects.extend(own(*index, *id, shard.drop_running()));
                     }
-                    let idle = shard.is_idle() && !shard.is_haunted(now);
-                    if idle || (late && shard.running().is_empty()) {
-                        closing.push((*index, *id));
+                    let haunted = shard.is_haunted(now);
+                    // A silent predecessor that has just woken says so in a moment.
+                    let hopes = haunted && now.since(*since) < self.rules.hold.settle * 2;
+                    if (shard.is_idle() && !hopes) || (late && shard.running().is_empty()) {
+                        closing.push((*index, *id, haunted));
                     }
                 }
             }
@@ -389,8 +354,12 @@ impl Worker {
                 hold.leave(now);
             }
         }
-        for (index, id) in closing {
+        for (index, id, is_haunted) in closing {
             self.holds.remove(&index);
+            if is_haunted {
+                // What was kept for comes to the next owner as redelivered, which must know.
+                self.haunted.insert(index, now.plus(self.rules.hold.ghost));
+            }
             self.tried.insert(index, now);
             // First the word, then the lock: the next owner knows that nothing is left.
             effects.push(self.announce(now));
@@ -447,6 +416,10 @@ impl Worker {
     fn announce(&mut self, now: Monotonic) -> Effect {
         self.announced = Some(now);
         self.lost.retain(|_, until| now < *until);
+        self.haunted.retain(|_, until| now < *until);
+        let haunted = self.shards().filter(|(_, shard)| shard.is_haunted(now));
+        let haunted = haunted.map(|(index, _)| index).chain(self.haunted.keys().copied());
+        let haunted: BTreeSet<ShardIndex> = haunted.collect();
         let held = self.shards().map(|(index, _)| index);
         let open = self.orphans.values().copied().chain(self.lost.keys().copied());
         let shards: BTreeSet<ShardIndex> = held.chain(open).collect();
@@ -454,6 +427,7 @@ impl Worker {
             worker: self.identity.worker.clone(),
             zone: self.identity.zone.clone(),
             shards: shards.into_iter().collect(),
+            haunted: haunted.into_iter().collect(),
             capacity: self.identity.capacity,
             running: self.running(),
             draining: self.draining,
@@ -464,16 +438,6 @@ impl Worker {
     fn want_settings(&self, shard: ShardIndex) -> Effect {
         let (worker, zone) = (self.identity.worker.clone(), self.identity.zone.clone());
         Effect::Broadcast(Control::SettingsWanted { worker, zone, shard })
-    }
-
-    fn configure(&mut self, settings: GroupSettings, now: Monotonic) {
-        let index = shard_of(&settings.group.key, self.identity.shards);
-        if settings.group.zone == self.identity.zone
-            && let Some((_, hold)) = self.holds.get_mut(&index)
-            && let Some(shard) = hold.shard_mut()
-        {
-            shard.configure(settings, now);
-        }
     }
 
     /// Asks every shard: a leg is held by one of them at most.

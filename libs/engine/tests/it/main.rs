@@ -1,6 +1,7 @@
 //! The whole fleet in one thread, with everything that can go wrong, thousands of times.
 
 mod sim;
+mod takeover;
 
 mod calm;
 mod histories;

@@ -9,13 +9,14 @@ use crate::sim::mutation::Mutation;
 use crate::sim::world::run;
 
 /// Rules whose breaking must break a promise in some history.
-const MUTATIONS: [Mutation; 21] = [
+const MUTATIONS: [Mutation; 22] = [
     Mutation::NoFence,
     Mutation::NoSettling,
     Mutation::NoGhosts,
     Mutation::ReleaseByCancel,
     Mutation::OneMore,
     Mutation::OldLimit,
+    Mutation::HauntUntold,
     Mutation::WholeLimit,
     Mutation::MailboxUncapped,
     Mutation::RunRedelivered,
@@ -41,7 +42,7 @@ fn focus(mutation: Mutation) -> u64 {
     match mutation {
         Mutation::AlwaysGo | Mutation::NoYouth | Mutation::NoBudget => 2,
         Mutation::WholeLimit => 1,
-        Mutation::NoFence | Mutation::NoGhosts => 3,
+        Mutation::NoFence | Mutation::NoGhosts | Mutation::HauntUntold => 3,
         _ => 0,
     }
 }

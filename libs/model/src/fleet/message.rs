@@ -184,6 +184,9 @@ pub struct Announcement {
     pub zone: ZoneName,
     /// Shards that it owns or is giving up, in ascending order.
     pub shards: Vec<ShardIndex>,
+    /// Shards in which an owner before it, which fell silent, may still have sockets open; also
+    /// such as it has given up since. Whoever comes next has to keep slots for them too.
+    pub haunted: Vec<ShardIndex>,
     /// Legs that it can run at once.
     pub capacity: u32,
     /// Legs that it runs.
@@ -192,6 +195,17 @@ pub struct Announcement {
     pub draining: bool,
     /// The version of its program.
     pub version: String,
+}
+
+/// What is known about the owner of a shard before the present one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EnumIter)]
+pub enum LastOwner {
+    /// It has handed the shard over: nothing is left of it.
+    HandedOver,
+    /// It was heard a moment before: its sockets are being closed.
+    Heard,
+    /// It had been silent for longer than that: nobody can close its sockets.
+    Silent,
 }
 
 /// Which of the two legs of a job that are told of each other.
@@ -242,6 +256,8 @@ pub enum Control {
         default: super::GroupLimits,
         /// The groups with settings of their own.
         groups: Vec<GroupSettings>,
+        /// What the gateway has heard of the owner before the one that asks; `None`: nothing.
+        last_owner: Option<LastOwner>,
     },
     /// The answer to a worker that asked whether it may start a leg.
     Start {

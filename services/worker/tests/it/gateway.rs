@@ -52,7 +52,13 @@ pub(crate) async fn control<L: ControlLink>(
     while let Some(control) = link.next().await {
         match control {
             Control::SettingsWanted { zone, shard, .. } => {
-                let snapshot = Control::Snapshot { zone, shard, default, groups: groups.clone() };
+                let snapshot = Control::Snapshot {
+                    zone,
+                    shard,
+                    default,
+                    groups: groups.clone(),
+                    last_owner: None,
+                };
                 link.broadcast(&snapshot).await.expect("the broker is there");
             }
             Control::Announce(said) => {

@@ -41,11 +41,11 @@ fn limits(concurrency: u32, rate: Option<Rate>) -> GroupLimits {
 
 /// A shard that was claimed at 0 from nobody, looked at from 100 on: settled and grown.
 fn shard(limits: GroupLimits) -> Shard {
-    let members = Members::new("z".parse().expect("a name"));
+    let members = Members::new("z".parse().expect("a name"), &HoldRules::default());
     let (hold, own) = (HoldRules::default(), OwnRules::default());
     let takeover = Takeover::begin(&members, ShardIndex(0), at(0), &hold, &own);
     let mut shard = Shard::new(takeover, ["incoming".parse().expect("a name")].into(), own);
-    shard.snapshot(limits, Vec::new(), at(0));
+    assert!(shard.snapshot(limits, Vec::new(), None, at(0)).is_empty());
     shard
 }
 

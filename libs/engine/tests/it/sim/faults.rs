@@ -78,7 +78,7 @@ impl World {
             What::KillGateway(index) => {
                 if !self.gateways[index].alive {
                     let (run, epoch) = (self.gateways[index].run, self.gateways[index].epoch);
-                    self.gateways[index] = Gateway::new(self.monotonic());
+                    self.gateways[index] = Gateway::new(&self.rules.hold, self.monotonic());
                     (self.gateways[index].run, self.gateways[index].epoch) = (run + 1, epoch + 1);
                     self.gateway_later(index, millis(10), ForGateway::Tick);
                     self.deliver_news();

@@ -6,8 +6,10 @@ use std::time::Duration;
 use mailfleet_engine::Monotonic;
 use mailfleet_engine::collect::{Composer, Event as JobEvent, Unblocked, advance};
 use mailfleet_engine::dispatch::release;
+use mailfleet_engine::rules::HoldRules;
 use mailfleet_engine::submit::{Gatekeeper, admit};
 use mailfleet_engine::sweep::{Chore, Sweeper};
+use mailfleet_engine::witness::Witness;
 use mailfleet_model::fleet::{
     Admission, Control, Gate, GroupId, GroupSettings, JobClass, JobDraft, JobRecord, JobState,
     JobView, LegDraft, LegMessage, LegRecord, LegState, LoginTag, MailboxTag, Outcome, Payload,
@@ -31,12 +33,13 @@ pub(crate) struct Gateway {
     /// Numbers its connections for news.
     pub(crate) epoch: Epoch,
     sweeper: Sweeper,
+    witness: Witness,
     /// Only for a mutation: what the job was when its news arrived.
     stale: BTreeMap<u64, JobView>,
 }
 
 impl Gateway {
-    pub(crate) fn new(now: Monotonic) -> Self {
+    pub(crate) fn new(hold: &HoldRules, now: Monotonic) -> Self {
         Self {
             run: 0,
             alive: true,
@@ -44,6 +47,7 @@ impl Gateway {
             frozen_since: None,
             epoch: 0,
             sweeper: Sweeper::new(now),
+            witness: Witness::new(hold.clone(), now),
             stale: BTreeMap::new(),
         }
     }
@@ -117,6 +121,7 @@ impl World {
             ForGateway::Tick => {
                 self.gateway_later(index, millis(250), ForGateway::Tick);
                 let now = self.monotonic();
+                self.gateways[index].witness.tick(now);
                 for chore in self.gateways[index].sweeper.due(now) {
                     self.chore(index, chore);
                 }
@@ -137,17 +142,25 @@ impl World {
                 }
             }
             ForGateway::Confirmed(leg, dispatch) => self.store.mark_published(leg, dispatch),
-            ForGateway::Heard(control) => {
-                if let Control::SettingsWanted { shard, zone, .. } = *control {
+            ForGateway::Heard(control) => match *control {
+                Control::Announce(news) => {
+                    let now = self.monotonic();
+                    self.gateways[index].witness.hear(&news, now);
+                }
+                Control::SettingsWanted { shard, zone, worker } => {
                     let ours = |s: &&GroupSettings| {
                         s.group.zone == zone && shard_of(&s.group.key, SHARDS) == shard
                     };
                     let groups = self.store.settings.values().filter(ours).cloned();
                     let groups = groups.map(|settings| self.part(settings)).collect();
                     let default = limits(1);
-                    self.broadcast(None, &Control::Snapshot { zone, shard, default, groups });
+                    let witness = &self.gateways[index].witness;
+                    let last_owner = witness.last_owner(&zone, shard, &worker);
+                    let snapshot = Control::Snapshot { zone, shard, default, groups, last_owner };
+                    self.tell(&worker, &snapshot);
                 }
-            }
+                _ => {}
+            },
         }
     }
 
@@ -358,6 +371,12 @@ impl World {
         }
         for index in 0..self.workers.len() {
             self.control_to(index, control);
+        }
+        if matches!(control, Control::Announce(_)) && !self.lose_control {
+            for index in 0..self.gateways.len() {
+                let heard = ForGateway::Heard(Box::new(control.clone()));
+                self.gateway_later(index, millis(3), heard);
+            }
         }
         if matches!(control, Control::SettingsWanted { .. }) {
             for index in 0..self.gateways.len() {

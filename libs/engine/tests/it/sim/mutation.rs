@@ -18,6 +18,8 @@ pub(crate) enum Mutation {
     OneMore,
     /// Owners are told a mail server's whole limit instead of their zone's part.
     WholeLimit,
+    /// Nobody is told that slots were kept for a silent owner when a shard is handed over.
+    HauntUntold,
     /// The owner never hears of a changed limit.
     OldLimit,
     /// More than three syncs of a mailbox at once.
@@ -77,6 +79,7 @@ impl Mutation {
                 Self::ReleaseByCancel
                 | Self::OneMore
                 | Self::OldLimit
+                | Self::HauntUntold
                 | Self::WholeLimit
                 | Self::RunRedelivered
                 | Self::NeverAsk

@@ -7,8 +7,8 @@ use mailfleet_engine::own::{Action, Ending};
 use mailfleet_engine::worker::{Effect, Event, Identity, Worker as Engine};
 use mailfleet_engine::{Monotonic, Rules};
 use mailfleet_model::fleet::{
-    Control, Dispatch, GroupSettings, LegId, Outcome, StartAnswer, WorkerId, WorkerMessage,
-    ZoneName,
+    Announcement, Control, Dispatch, GroupSettings, LegId, Outcome, StartAnswer, WorkerId,
+    WorkerMessage, ZoneName,
 };
 use mailfleet_model::leg::LoginOutcome;
 use std::num::NonZeroU32;
@@ -154,10 +154,14 @@ impl World {
             }
             (
                 Some(Mutation::OneMore),
-                Event::Heard(Control::Snapshot { zone, shard, default, groups }),
+                Event::Heard(Control::Snapshot { zone, shard, default, groups, last_owner }),
             ) => {
                 let groups = groups.into_iter().map(raised).collect();
-                Event::Heard(Control::Snapshot { zone, shard, default, groups })
+                Event::Heard(Control::Snapshot { zone, shard, default, groups, last_owner })
+            }
+            (Some(Mutation::HauntUntold), Event::Heard(Control::Announce(news))) => {
+                let news = Announcement { haunted: Vec::new(), ..news };
+                Event::Heard(Control::Announce(news))
             }
             (_, event) => event,
         }

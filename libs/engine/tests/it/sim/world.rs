@@ -118,7 +118,7 @@ impl World {
             store_down: false,
             lose_confirms: false,
             lose_control: false,
-            gateways: (0..history.gateways).map(|_| Gateway::new(zero)).collect(),
+            gateways: (0..history.gateways).map(|_| Gateway::new(&rules.hold, zero)).collect(),
             workers: (0..history.workers)
                 .map(|i| Worker::new((i, zone_named(i % history.zones)), 0, &rules, zero))
                 .collect(),
