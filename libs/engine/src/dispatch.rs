@@ -3,10 +3,16 @@
 //! The window keeps the broker's queues short, so that order is decided here, late, where
 //! it can still be changed: an interactive leg never waits behind a thousand others. What
 //! a call costs depends on the bounds of its view, not on how many legs wait.
+//!
+//! Tenants take turns by start-time fair queueing (Goyal, Vin, Cheng, SIGCOMM 1996): a leg
+//! moves its lane on by a turn divided by the tenant's weight, and the lane that is least far
+//! goes next. A lane that was empty comes in at most one turn behind the others, so that being
+//! away saves nothing up.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use mailfleet_model::fleet::{GroupView, JobClass, Lane, OutCount, Release, Timestamp};
+use mailfleet_model::fleet::{GroupView, JobClass, Lane, OutCount, Release, Served, Timestamp};
 
 use crate::budget::{Try, may_try};
 use crate::rules::{DispatchRules, reserve};
@@ -17,6 +23,10 @@ use crate::rules::{DispatchRules, reserve};
 pub fn window(limit: u32) -> u32 {
     limit.saturating_add(limit.div_ceil(2))
 }
+
+/// How far a leg moves the lane of a tenant with the weight 1. Large enough that weights divide
+/// it well, small enough that no lane ever comes to the end of its numbers.
+const TURN: u64 = 10_000;
 
 /// Chooses the legs to release, and those that must not run any more.
 #[must_use]
@@ -29,8 +39,7 @@ pub fn release(view: &GroupView, rules: &DispatchRules) -> Release {
         return shut_out(view);
     };
     let mut room = Room::of(view, limits.concurrency.get(), rules);
-    let mut lanes: Vec<Turn<'_>> = view.lanes.iter().map(Turn::of).collect();
-    let mut served = lanes.iter().map(|turn| turn.served).max().unwrap_or(0);
+    let mut lanes = turns(view, rules);
     while let Some(index) = next(&lanes, &room, rules) {
         let Some(turn) = lanes.get_mut(index) else { break };
         let Some(leg) = turn.lane.legs.get(turn.taken) else { break };
@@ -39,12 +48,13 @@ pub fn release(view: &GroupView, rules: &DispatchRules) -> Release {
             Try::Allowed => {
                 release.legs.push(leg.id);
                 room.take(turn.lane.class);
-                served += 1;
-                turn.served = served;
+                turn.served = turn.served.saturating_add(turn.step);
             }
             Try::NotBefore(_) | Try::NotByItself => release.refused.push(leg.id),
         }
     }
+    let moved = lanes.iter().filter(|turn| turn.taken > 0);
+    release.turns = moved.map(Turn::told).collect();
     release.more = lanes.iter().any(|turn| turn.may_hide_more(view) && room.has(turn.lane.class));
     release
 }
@@ -54,13 +64,13 @@ fn shut_out(view: &GroupView) -> Release {
     let ids = |lane: &Lane| lane.legs.iter().map(|leg| leg.id).collect::<Vec<_>>();
     Release {
         shut_out: view.lanes.iter().flat_map(ids).collect(),
-        more: view.lanes.iter().map(Turn::all_taken).any(|turn| turn.may_hide_more(view)),
+        more: view.lanes.iter().map(all_taken).any(|turn| turn.may_hide_more(view)),
         ..Release::default()
     }
 }
 
-/// The lane whose head goes next: the class that is due first, in it the tenant that was
-/// served longest ago.
+/// The lane whose head goes next: the class that is due first, in it the tenant that is least
+/// far, and among equals the one that was served longest ago.
 fn next(lanes: &[Turn<'_>], room: &Room, rules: &DispatchRules) -> Option<usize> {
     let open = |turn: &&Turn<'_>| room.has(turn.lane.class) && turn.head().is_some();
     let due = |turn: &Turn<'_>| turn.head().map(|since| since.plus(handicap(turn, rules)));
@@ -73,7 +83,7 @@ fn next(lanes: &[Turn<'_>], room: &Room, rules: &DispatchRules) -> Option<usize>
         .iter()
         .enumerate()
         .filter(|(_, turn)| open(turn) && turn.lane.class == class)
-        .min_by_key(|(_, turn)| (turn.served, &turn.lane.tenant))
+        .min_by_key(|(_, turn)| (turn.served, turn.lane.served, &turn.lane.tenant))
         .map(|(index, _)| index)
 }
 
@@ -90,15 +100,35 @@ struct Turn<'a> {
     lane: &'a Lane,
     taken: usize,
     served: u64,
+    /// How far a leg moves it.
+    step: u64,
 }
 
-impl<'a> Turn<'a> {
-    fn of(lane: &'a Lane) -> Self {
-        Self { lane, taken: 0, served: lane.served }
+/// The lanes, none more than a turn behind the others of its class.
+fn turns<'a>(view: &'a GroupView, rules: &DispatchRules) -> Vec<Turn<'a>> {
+    let mut far: BTreeMap<JobClass, u64> = BTreeMap::new();
+    for lane in &view.lanes {
+        let far = far.entry(lane.class).or_default();
+        *far = lane.served.max(*far);
     }
+    let turn = |lane: &'a Lane| {
+        let far = far.get(&lane.class).copied().unwrap_or_default();
+        let weight = rules.weights.get(&lane.tenant).map_or(1, |weight| weight.get());
+        let served = lane.served.max(far.saturating_sub(TURN));
+        Turn { lane, taken: 0, served, step: TURN.div_ceil(u64::from(weight)) }
+    };
+    view.lanes.iter().map(turn).collect()
+}
 
-    fn all_taken(lane: &'a Lane) -> Self {
-        Self { taken: lane.legs.len(), ..Self::of(lane) }
+/// A lane of which nothing is left.
+fn all_taken(lane: &Lane) -> Turn<'_> {
+    Turn { lane, taken: lane.legs.len(), served: lane.served, step: 0 }
+}
+
+impl Turn<'_> {
+    fn told(&self) -> Served {
+        let Lane { tenant, class, .. } = self.lane;
+        Served { class: *class, tenant: tenant.clone(), served: self.served }
     }
 
     fn head(&self) -> Option<Timestamp> {

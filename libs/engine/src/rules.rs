@@ -1,13 +1,14 @@
 //! The numbers that the fleet's promises rest on, in one place.
 //!
 //! They are values and not constants so that a simulation can break one at a time and see
-//! that it is noticed. Production uses the defaults; only the number of shards and the shares of
-//! the zones are configuration.
+//! that it is noticed. Production uses the defaults; only the number of shards, the shares of the
+//! zones and the tenants' weights are configuration.
 
-use std::num::NonZeroU16;
+use std::collections::BTreeMap;
+use std::num::{NonZeroU16, NonZeroU32};
 use std::time::Duration;
 
-use mailfleet_model::fleet::DEFAULT_SHARDS;
+use mailfleet_model::fleet::{DEFAULT_SHARDS, TenantId};
 
 use crate::share::Shares;
 
@@ -43,6 +44,9 @@ pub struct DispatchRules {
     pub refusals: u32,
     /// What share of every limit each zone has: configuration.
     pub shares: Shares,
+    /// How many turns a tenant gets for one of a tenant that is not among these. Deployments
+    /// set it.
+    pub weights: BTreeMap<TenantId, NonZeroU32>,
 }
 
 impl Default for DispatchRules {
@@ -57,6 +61,7 @@ impl Default for DispatchRules {
             refusal_pause: Duration::from_secs(15 * 60),
             refusals: 2,
             shares: Shares::default(),
+            weights: BTreeMap::new(),
         }
     }
 }

@@ -24,6 +24,7 @@ use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::batches::BatchWatchers;
 use crate::compose::Compose;
 use crate::config::Config;
 use crate::control::{self, Link};
@@ -62,7 +63,8 @@ pub struct Parts<S, Q> {
     pub targets: TargetPolicy,
     /// Who may call.
     pub tenants: Tenants,
-    /// The rules; deployments set the number of shards and the shares of the zones.
+    /// The rules; deployments set the number of shards and the shares of the zones. The tenants'
+    /// weights are added.
     pub rules: Rules,
 }
 
@@ -84,6 +86,7 @@ pub struct Gateway<S, Q: GatewayQueue> {
     pub(crate) notices: Notices,
     pub(crate) link: Link<Q::Link>,
     pub(crate) watchers: Arc<Watchers>,
+    pub(crate) batch_watchers: BatchWatchers,
     pub(crate) members: Members,
     witness: Mutex<Witness>,
     pub(crate) questions: Questions,
@@ -159,7 +162,9 @@ impl<S: Store, Q: GatewayQueue> Gateway<S, Q> {
     }
 
     fn new(parts: Parts<S, Q>, config: Config) -> Self {
-        let Parts { id, store, queue, ring, zone_rings, resolver, targets, tenants, rules } = parts;
+        let Parts { id, store, queue, ring, zone_rings, resolver, targets, tenants, mut rules } =
+            parts;
+        rules.dispatch.weights = tenants.weights();
         let witness = Witness::new(rules.hold.clone(), Monotonic::default());
         Self {
             id,
@@ -178,6 +183,7 @@ impl<S: Store, Q: GatewayQueue> Gateway<S, Q> {
             notices: Notices::default(),
             link: Link::default(),
             watchers: Arc::default(),
+            batch_watchers: BatchWatchers::default(),
             members: Members::default(),
             witness: Mutex::new(witness),
             questions: Questions::default(),
@@ -234,6 +240,7 @@ impl<S: Store, Q: GatewayQueue> Gateway<S, Q> {
         let Some(((answer, changed, ended), wake)) = advanced else { return Ok(None) };
         if let Some((state, verdict, batch)) = ended {
             self.feeds.wake(batch);
+            batch.inspect(|batch| self.batch_watchers.happened_to(*batch));
             self.notices.written();
             let verdict = verdict.map_or("", Into::into);
             tracing::info!(job.id = %job, %state, verdict, "job ended");

@@ -4,7 +4,9 @@
 //! any tenant there is one, local, which may do everything; the server then listens on
 //! loopback only.
 
+use std::collections::BTreeMap;
 use std::fmt;
+use std::num::NonZeroU32;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -91,6 +93,9 @@ pub struct Access {
     pub pool: PoolName,
     /// What the tenant may use; the same for all of its tokens.
     pub quota: TenantQuota,
+    /// How many turns it gets at a mail server for one of a tenant with the weight 1; the same
+    /// for all of its tokens.
+    pub weight: NonZeroU32,
 }
 
 /// Why tokens cannot be used.
@@ -105,8 +110,8 @@ pub enum TenantError {
     /// Two tokens are the same.
     #[error("the tenants {0} and {1} have the same token, or one of them has it twice")]
     SharedToken(TenantId, TenantId),
-    /// The tokens of a tenant disagree about its pool or quota.
-    #[error("the tokens of the tenant {0} name different pools or quotas")]
+    /// The tokens of a tenant disagree about its pool, quota or weight.
+    #[error("the tokens of the tenant {0} name different pools, quotas or weights")]
     Disagreement(TenantId),
 }
 
@@ -140,6 +145,7 @@ pub(crate) struct Tenant {
     pub(crate) name: TenantId,
     pub(crate) pool: PoolName,
     pub(crate) quota: TenantQuota,
+    pub(crate) weight: NonZeroU32,
 }
 
 impl Tenant {
@@ -161,7 +167,9 @@ impl Tenants {
     #[must_use]
     pub fn local(quota: TenantQuota) -> Self {
         let (name, pool) = (LOCAL.parse(), DEFAULT_POOL.parse());
-        let tenant = Tenant { name: name.expect("a name"), pool: pool.expect("a name"), quota };
+        let weight = NonZeroU32::MIN;
+        let tenant =
+            Tenant { name: name.expect("a name"), pool: pool.expect("a name"), quota, weight };
         Self(Who::Everybody(Arc::new(tenant)))
     }
 
@@ -171,7 +179,7 @@ impl Tenants {
     /// If there is none, one is weak or used twice, or a tenant's tokens contradict each other.
     pub fn new(tokens: Vec<Access>) -> Result<Self, TenantError> {
         let mut holders: Vec<Holder> = Vec::new();
-        for Access { tenant: name, token, role, pool, quota } in tokens {
+        for Access { tenant: name, token, role, pool, quota, weight } in tokens {
             if token.expose().len() < SHORTEST_TOKEN {
                 return Err(TenantError::WeakToken(name));
             }
@@ -181,7 +189,7 @@ impl Tenants {
             }
             let known = holders.iter().find(|holder| holder.tenant.name == name);
             let known = known.map(|holder| Arc::clone(&holder.tenant));
-            let tenant = Tenant { name, pool, quota };
+            let tenant = Tenant { name, pool, quota, weight };
             let tenant = match known {
                 Some(known) if *known == tenant => known,
                 Some(_) => return Err(TenantError::Disagreement(tenant.name)),
@@ -190,6 +198,17 @@ impl Tenants {
             holders.push(Holder { digest, role, tenant });
         }
         if holders.is_empty() { Err(TenantError::None) } else { Ok(Self(Who::Holders(holders))) }
+    }
+
+    /// The weight of each tenant.
+    pub(crate) fn weights(&self) -> BTreeMap<TenantId, NonZeroU32> {
+        match &self.0 {
+            Who::Everybody(_) => BTreeMap::new(),
+            Who::Holders(holders) => {
+                let tenants = holders.iter().map(|holder| &holder.tenant);
+                tenants.map(|tenant| (tenant.name.clone(), tenant.weight)).collect()
+            }
+        }
     }
 
     /// Whether everybody may call.
@@ -233,6 +252,7 @@ mod tests {
             role,
             pool: DEFAULT_POOL.parse().expect("a name"),
             quota: TenantQuota::default(),
+            weight: NonZeroU32::MIN,
         }
     }
 

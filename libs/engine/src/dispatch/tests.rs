@@ -90,8 +90,8 @@ fn what_waits_long_enough_overtakes() {
 #[test]
 fn tenants_take_turns_beginning_with_whom_waited_longest() {
     let lanes = vec![
-        lane("a", JobClass::Revalidation, 8, &[(1, 1), (2, 2), (3, 3)]),
-        lane("b", JobClass::Revalidation, 5, &[(9, 4), (9, 5)]),
+        lane("a", JobClass::Revalidation, 18_000, &[(1, 1), (2, 2), (3, 3)]),
+        lane("b", JobClass::Revalidation, 15_000, &[(9, 4), (9, 5)]),
     ];
     check(&view(10, (0, 0), lanes), &[4, 1, 5, 2, 3]);
 }
@@ -180,4 +180,65 @@ fn legs_of_a_zone_without_a_part_are_shut_out() {
     assert_eq!(shut_out, [leg(1), leg(2), leg(3)]);
     view.settings.paused = true;
     assert_eq!(release(&view, &rules), Release::default(), "a pause ends");
+}
+
+/// Serves lanes that never run out, a few legs at a time; how many legs each tenant got.
+fn shares(weights: &[(&str, u32)], start: &[u64], rounds: u8) -> Vec<u32> {
+    let weight = |(name, weight): &(&str, u32)| {
+        (name.parse().expect("a name"), NonZeroU32::new(*weight).expect("not zero"))
+    };
+    let rules =
+        DispatchRules { weights: weights.iter().map(weight).collect(), ..DispatchRules::default() };
+    let mut served = start.to_vec();
+    let mut got = vec![0; weights.len()];
+    for _ in 0..rounds {
+        let legs: Vec<Vec<(u64, u8)>> = (0..weights.len())
+            .map(|lane| (0..20).map(|n| (1, u8::try_from(lane * 20 + n).expect("small"))).collect())
+            .collect();
+        let lanes = weights.iter().zip(&served).zip(&legs);
+        let lanes = lanes
+            .map(|(((name, _), served), legs)| lane(name, JobClass::Revalidation, *served, legs));
+        let released = release(&view(4, (0, 0), lanes.collect()), &rules);
+        assert_eq!(released.legs.len(), 5, "the window of bulk work is filled");
+        for leg in &released.legs {
+            got[usize::from(leg.job.0.as_bytes()[15]) / 20] += 1;
+        }
+        for turn in &released.turns {
+            let at = weights.iter().position(|(name, _)| turn.tenant.as_str() == *name);
+            served[at.expect("a lane of the view")] = turn.served;
+        }
+    }
+    got
+}
+
+#[test]
+fn shares_follow_the_weights_and_nobody_starves() {
+    assert_eq!(shares(&[("a", 1), ("b", 1)], &[0, 0], 40), [100, 100]);
+    assert_eq!(shares(&[("a", 1), ("b", 3)], &[0, 0], 40), [50, 150]);
+    let got = shares(&[("a", 1), ("b", 2), ("c", 7)], &[0, 0, 0], 200);
+    for (got, weight) in got.iter().zip([1, 2, 7]) {
+        assert!(got.abs_diff(weight * 100) <= 8, "{got} of 1,000 with the weight {weight}");
+    }
+    let got = shares(&[("a", 1), ("b", 100)], &[0, 0], 202);
+    assert!((9..=11).contains(&got[0]), "{got:?}");
+}
+
+#[test]
+fn who_was_away_catches_up_by_one_turn_at_most() {
+    let got = shares(&[("away", 1), ("busy", 1)], &[0, 1_000_000], 4);
+    assert_eq!(got, [11, 9]);
+    let got = shares(&[("away", 5), ("busy", 1)], &[0, 1_000_000], 4);
+    assert!(got[0] <= 18 && got[1] >= 2, "{got:?}");
+}
+
+#[test]
+fn one_class_takes_no_turns_from_another() {
+    use JobClass::{Interactive, Revalidation};
+    let lanes = vec![
+        lane("a", Interactive, 900_000, &[(9_999, 1)]),
+        lane("a", Revalidation, 20_000, &[(1, 2)]),
+        lane("b", Revalidation, 10_000, &[(1, 3), (1, 4)]),
+    ];
+    // Served in another class, nobody is further in this one.
+    check(&view(10, (0, 0), lanes), &[3, 4, 2, 1]);
 }

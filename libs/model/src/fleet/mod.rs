@@ -51,5 +51,5 @@ pub use tag::{LoginTag, MailboxTag, RequestTag, SettingsTag};
 pub use time::Timestamp;
 pub use view::{
     Admission, GroupView, JobChange, JobView, Lane, LedgerEntry, LegView, LoginBudget, OutCount,
-    Quota, ReadyLeg, Refusal, Release, SubmitView, Usage,
+    Quota, ReadyLeg, Refusal, Release, Served, SubmitView, Usage,
 };

@@ -122,7 +122,7 @@ pub trait Store: Send + Sync + 'static {
     /// Releases waiting legs of one group, under its row lock.
     ///
     /// Writes `RELEASED`, the next dispatch and the time for each chosen leg that is still
-    /// `READY` (it may have been cancelled since the view was read), notes the lanes as
+    /// `READY` (it may have been cancelled since the view was read), notes how far lanes were
     /// served, and returns the rows, in the order chosen. A crash afterwards leaves them
     /// `RELEASED`: [`Store::unpublished`] finds them.
     fn release(

@@ -125,8 +125,8 @@ pub struct Lane {
     pub tenant: TenantId,
     /// The class.
     pub class: JobClass,
-    /// Grows with every release of the group; 0 if the lane was never served. The lane
-    /// that was served longest ago has the smallest.
+    /// How far it has been served, as the decision that served it last said; 0 if it never
+    /// was. The lane that is due first has the smallest.
     pub served: u64,
     /// Its `READY` legs, the oldest first.
     pub legs: Vec<ReadyLeg>,
@@ -145,7 +145,7 @@ pub struct ReadyLeg {
 
 /// What the dispatch of a group looks at.
 ///
-/// For each class at most [`GroupView::LANES`] lanes, those served longest ago, and at
+/// For each class at most [`GroupView::LANES`] lanes, those that are due first, and at
 /// most [`GroupView::LEGS`] legs of each: what dispatch costs does not grow with what
 /// waits. Legs of paused batches are left out.
 #[derive(Debug, Clone, PartialEq)]
@@ -181,9 +181,22 @@ pub struct Release {
     /// Legs that must not run, since their zone has no part in what the mail server allows.
     /// They stay `READY`, and are closed in the same way.
     pub shut_out: Vec<LegId>,
+    /// How far lanes have been served now: those that a leg was taken from.
+    pub turns: Vec<Served>,
     /// Whether a further pass could release more: the view's bounds, not the window, were
     /// what ended this one.
     pub more: bool,
+}
+
+/// How far a lane has been served.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Served {
+    /// The lane's class.
+    pub class: JobClass,
+    /// The lane's tenant.
+    pub tenant: TenantId,
+    /// What [`Lane::served`] is from now on.
+    pub served: u64,
 }
 
 /// A leg with what is known about its login.

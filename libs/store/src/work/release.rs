@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures::try_join;
 use mailfleet_model::fleet::{
-    GroupId, GroupSettings, GroupView, JobClass, LegId, LegRecord, Release, TenantId, Timestamp,
+    GroupId, GroupSettings, GroupView, LegId, LegRecord, Release, Served, Timestamp,
 };
 
 use crate::columns::{group as columns, leg};
@@ -41,12 +41,11 @@ impl Work for ReleaseLegs {
             // What begins to wait just now wakes the group anew.
             seen.stretches.clear();
         }
-        let Known { settings, serial } = known;
-        let view = view::read(tx, settings, seen).await?;
+        let view = view::read(tx, known, seen).await?;
         let (view, release) = decide.decide(view)?;
         let legs = write(tx, &self.group, &release.legs, view.now).await?;
         if is_locked {
-            note(tx, &self.group, &legs, serial, view.now).await?;
+            note(tx, &self.group, &release.turns, view.now).await?;
         }
         Ok((legs, release))
     }
@@ -64,23 +63,20 @@ async fn lock(tx: &impl Tx, group: &GroupId) -> Result<bool, Trouble> {
     Ok(tx.row(LOCK, &key(group)).await?.is_some())
 }
 
-struct Known {
-    settings: GroupSettings,
-    serial: u64,
-}
-
 /// What is known of the group; the defaults if no leg ever named it.
-async fn known(tx: &impl Tx, group: &GroupId, defaults: &Defaults) -> Result<Known, Trouble> {
+async fn known(
+    tx: &impl Tx,
+    group: &GroupId,
+    defaults: &Defaults,
+) -> Result<GroupSettings, Trouble> {
     const KNOWN: Statement = Statement::of(
-        "SELECT serial, version, paused, concurrency, per_source, rate_logins, rate_per \
+        "SELECT version, paused, concurrency, per_source, rate_logins, rate_per \
          FROM limit_groups WHERE zone = $1 AND name = $2",
     );
-    let Some(mut row) = tx.row(KNOWN, &key(group)).await? else {
-        return Ok(Known { settings: unset(group, defaults), serial: 0 });
-    };
-    let serial = row.number("serial")?;
-    let settings = columns::read(&mut row, group.clone(), defaults)?;
-    Ok(Known { settings, serial })
+    match tx.row(KNOWN, &key(group)).await? {
+        None => Ok(unset(group, defaults)),
+        Some(mut row) => columns::read(&mut row, group.clone(), defaults),
+    }
 }
 
 /// Marks the chosen legs that are still waiting; returns them in the order chosen.
@@ -115,37 +111,29 @@ const RELEASE: Statement = Statement::of(concat!(
     leg::leg_columns!()
 ));
 
-/// Notes that the group was dispatched, and which lanes were served in which order.
+/// Notes that the group was dispatched, and how far lanes were served.
 async fn note(
     tx: &impl Tx,
     group: &GroupId,
-    legs: &[LegRecord],
-    serial: u64,
+    turns: &[Served],
     now: Timestamp,
 ) -> Result<(), Trouble> {
-    const DISPATCHED: Statement = Statement::of(
-        "UPDATE limit_groups SET serial = $3, dispatched = $4 WHERE zone = $1 AND name = $2",
-    );
+    const DISPATCHED: Statement =
+        Statement::of("UPDATE limit_groups SET dispatched = $3 WHERE zone = $1 AND name = $2");
     const SERVED: Statement = Statement::of(
         "INSERT INTO turns (zone, name, class, tenant, served) VALUES ($1, $2, $3, $4, $5) \
          ON CONFLICT (zone, name, class, tenant) DO UPDATE SET served = excluded.served",
     );
-    let mut serial = serial;
-    let mut served: BTreeMap<(JobClass, &TenantId), u64> = BTreeMap::new();
-    for leg in legs {
-        serial = serial.saturating_add(1);
-        served.insert((leg.class, &leg.tenant), serial);
-    }
     let [zone, name] = key(group);
-    let turns: Vec<_> = served
+    let turns: Vec<_> = turns
         .iter()
-        .map(|((class, tenant), served)| {
+        .map(|Served { class, tenant, served }| {
             let lane = [Value::Text(class.into()), Value::Text(tenant.as_str())];
             [&[zone, name][..], &lane, &[Value::number(*served)]].concat()
         })
         .collect();
     let mut writes = Writes::default();
     writes.each(SERVED, turns);
-    writes.once(DISPATCHED, vec![zone, name, Value::number(serial), Value::time(now)]);
+    writes.once(DISPATCHED, vec![zone, name, Value::time(now)]);
     tx.finish(&writes).await
 }

@@ -1,8 +1,8 @@
 //! Small decisions: what the engine would say, without its rules.
 
 use mailfleet_model::fleet::{
-    Admission, Dispatch, GroupView, JobChange, JobRecord, JobState, JobView, LedgerEntry, LegEnd,
-    LegRecord, LegState, LegSummary, Payload, Refusal, Release, SubmitView,
+    Admission, Dispatch, GroupView, JobChange, JobRecord, JobState, JobView, Lane, LedgerEntry,
+    LegEnd, LegRecord, LegState, LegSummary, Payload, Refusal, Release, Served, SubmitView,
 };
 use mailfleet_model::leg::{LoginOutcome, Submission};
 use mailfleet_model::{FaultCode, Retry, Verdict};
@@ -29,8 +29,19 @@ pub(crate) fn up_to(window: u32) -> impl Fn(&GroupView) -> Release + Send + Sync
     move |view| {
         let out = view.out.interactive + view.out.bulk;
         let room = usize::try_from(window.saturating_sub(out)).expect("a small number");
-        let waiting = view.lanes.iter().flat_map(|lane| &lane.legs);
-        Release { legs: waiting.take(room).map(|leg| leg.id).collect(), ..Release::default() }
+        let waiting =
+            view.lanes.iter().flat_map(|lane| lane.legs.iter().map(move |leg| (lane, leg)));
+        let taken: Vec<_> = waiting.take(room).collect();
+        let served = |lane: &Lane| Served {
+            class: lane.class,
+            tenant: lane.tenant.clone(),
+            served: lane.served + 1,
+        };
+        Release {
+            legs: taken.iter().map(|(_, leg)| leg.id).collect(),
+            turns: taken.iter().map(|(lane, _)| served(lane)).collect(),
+            ..Release::default()
+        }
     }
 }
 

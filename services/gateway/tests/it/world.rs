@@ -90,6 +90,7 @@ pub(crate) fn tenants() -> Tenants {
         role,
         pool: "default".parse().expect("a name"),
         quota: TenantQuota::default(),
+        weight: NonZeroU32::MIN,
     };
     let all = vec![
         access("crm", CRM, Role::Submitter),

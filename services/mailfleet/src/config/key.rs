@@ -143,6 +143,12 @@ const TENANT: &[Key] = &[
         Some("default"),
         &["Egress pool that its jobs leave from.", "\"default\""],
     ),
+    key(
+        "weight",
+        Kind::Count { min: 1, max: 100 },
+        Some("1"),
+        &["Turns at a busy mail server for one of a tenant with weight 1.", "5"],
+    ),
 ];
 
 /// Every key, in the order of the reference. Keys of one section stand together.

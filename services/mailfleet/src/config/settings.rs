@@ -121,6 +121,8 @@ pub(crate) struct TenantSettings {
     pub(crate) role: Role,
     /// The pool that its jobs leave from.
     pub(crate) pool: PoolName,
+    /// Its turns at a busy mail server.
+    pub(crate) weight: NonZeroU32,
 }
 
 /// Form of log lines.
@@ -298,6 +300,11 @@ impl Values<'_> {
             },
             role: column(row, "role").parse().expect(KIND),
             pool: column(row, "pool").parse().expect(KIND),
+            weight: match row.get("weight") {
+                Some(Value::Count(weight)) => u32::try_from(*weight).ok().and_then(NonZeroU32::new),
+                _ => None,
+            }
+            .expect(KIND),
         };
         self.rows("tenant").iter().map(tenant).collect()
     }

@@ -183,6 +183,7 @@ pub(super) fn tenants(settings: &Settings) -> Result<Tenants, Error> {
                 role: tenant.role,
                 pool: tenant.pool.clone(),
                 quota,
+                weight: tenant.weight,
             }),
             Err(error) => wrong.add("tenant.token_file", format!("{file}: {error}")),
         }
