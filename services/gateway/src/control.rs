@@ -146,6 +146,7 @@ async fn listen<S: Store, Q: GatewayQueue>(gateway: &Arc<Gateway<S, Q>>, link: &
             Control::JobsChanged(jobs) => {
                 jobs.into_iter().for_each(|job| gateway.watchers.notify(job));
                 gateway.notices.written_elsewhere();
+                gateway.batch_watchers.happened();
             }
             Control::Announce(news) => {
                 gateway.witness().hear(&news, gateway.now());

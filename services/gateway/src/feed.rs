@@ -76,6 +76,9 @@ impl<S: Store, Q: GatewayQueue> Gateway<S, Q> {
         let fed = self.store.feed_batch(batch, |view| feed(view, ask)).await?;
         let Some(mut fed) = fed else { return Ok(None) };
         self.wakes.wake(std::mem::take(&mut fed.wake));
+        if fed.moved > 0 || fed.was != fed.batch.state {
+            self.batch_watchers.happened_to(batch);
+        }
         if fed.was != fed.batch.state {
             let reason = fed.batch.pause.as_ref().map_or("", |pause| pause.reason.as_str());
             tracing::info!(

@@ -5,6 +5,7 @@
 //! [`Tenants`] in front. Nothing connects to a mail server here; workers do. [`Validator`]
 //! is apart from all that: it checks one mailbox in its own process.
 
+mod batches;
 mod collect;
 mod compose;
 pub mod config;

@@ -1,6 +1,6 @@
 //! A store that can be taken away: SQLite with a switch in front.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use mailfleet_gateway::Config;
@@ -19,6 +19,7 @@ use mailfleet_store::{Config as StoreConfig, Defaults, SqliteStore};
 pub(crate) struct TestStore {
     inner: SqliteStore,
     away: AtomicBool,
+    batch_looks: AtomicU64,
 }
 
 impl TestStore {
@@ -26,12 +27,17 @@ impl TestStore {
         let (usual, named) = (config.limits, config.group_limits.clone());
         let defaults = Defaults::new(move |group| *named.get(&group.key).unwrap_or(&usual));
         let inner = SqliteStore::open(path, StoreConfig::new(defaults)).await.expect("it opens");
-        Self { inner, away: AtomicBool::new(false) }
+        Self { inner, away: AtomicBool::new(false), batch_looks: AtomicU64::new(0) }
     }
 
     /// Takes the store away, or brings it back.
     pub(crate) fn set_away(&self, away: bool) {
         self.away.store(away, Ordering::SeqCst);
+    }
+
+    /// How often a batch was read.
+    pub(crate) fn batch_looks(&self) -> u64 {
+        self.batch_looks.load(Ordering::SeqCst)
     }
 
     fn there(&self) -> Result<&SqliteStore, StoreError> {
@@ -206,6 +212,7 @@ impl Store for TestStore {
         tenant: &TenantId,
         batch: BatchId,
     ) -> Result<Option<BatchReport>, StoreError> {
+        self.batch_looks.fetch_add(1, Ordering::SeqCst);
         self.there()?.batch_report(tenant, batch).await
     }
 

@@ -80,7 +80,7 @@ impl<S: Store, Q: GatewayQueue> BatchService for Batches<S, Q> {
             return Err(status::draining(None));
         }
         let (caller, batch) = self.find(&metadata, &asked.name, Role::Reader).await?;
-        let stream = watch::start(&self.0, caller, batch.batch.id, asked.watch_token);
+        let stream = watch::start(&self.0, &caller, batch.batch.id, asked.watch_token);
         Ok(Response::new(stream))
     }
 
@@ -172,6 +172,7 @@ impl<S: Store, Q: GatewayQueue> BatchService for Batches<S, Q> {
         }
         self.0.feeds.wake([id]);
         self.0.notices.written();
+        self.0.batch_watchers.happened_to(id);
         tracing::info!(batch.id = %id, tenant = %caller.tenant.name, items, "items begin anew");
         let batch = self.0.batch(&caller, id).await?;
         Ok(Response::new(v1::RedriveBatchResponse { batch: Some(wire::message(&batch)), items }))

@@ -133,3 +133,31 @@ async fn somebody_who_waits_is_not_held_up_by_a_batch() {
     assert!(20 < batch.counts.expect("counts").held + batch.counts.expect("counts").open);
     reaches(&world, &name, State::Done).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn watchers_of_a_batch_share_its_looks() {
+    let world = World::start(config()).await;
+    let server = mail(Server::pop3(), 30).await;
+    let name = begin(&world, settings(&server), items(0..30)).await;
+    let mut streams = Vec::new();
+    for _ in 0..20 {
+        let asked = v1::WatchBatchRequest { name: name.clone(), watch_token: String::new() };
+        let stream = world.batches().await.watch_batch(asked).await.expect("it is known");
+        streams.push(stream.into_inner());
+    }
+    let opened = world.ground.store.batch_looks();
+    let mut told = 0;
+    for stream in &mut streams {
+        let mut last = None;
+        while let Some(news) =
+            timeout(PATIENCE, stream.message()).await.expect("in time").expect("no error")
+        {
+            told += u64::from(news.batch.is_some());
+            last = news.batch.or(last);
+        }
+        assert_eq!(last.expect("at least one").state(), State::Done);
+    }
+    // Each of the twenty alone would have made a look for each thing that it was told.
+    let looks = world.ground.store.batch_looks() - opened;
+    assert!(looks * 4 < told.max(20), "{looks} looks for {told} messages");
+}
