@@ -9,7 +9,7 @@ use crate::sim::mutation::Mutation;
 use crate::sim::world::run;
 
 /// Rules whose breaking must break a promise in some history.
-const MUTATIONS: [Mutation; 22] = [
+const MUTATIONS: [Mutation; 29] = [
     Mutation::NoFence,
     Mutation::NoSettling,
     Mutation::NoGhosts,
@@ -32,6 +32,13 @@ const MUTATIONS: [Mutation; 22] = [
     Mutation::NoDeadline,
     Mutation::CloseAgain,
     Mutation::NoJobLock,
+    Mutation::NoCanaries,
+    Mutation::NoGuard,
+    Mutation::SharedLogins,
+    Mutation::OutgoingFirst,
+    Mutation::LeakyCounters,
+    Mutation::NoFeeding,
+    Mutation::RedriveRefused,
 ];
 
 /// Histories after which a mutation counts as overlooked.

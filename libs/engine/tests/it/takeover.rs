@@ -44,6 +44,7 @@ fn longest_wait(workers: usize, faults: &[(u64, u64, What)], from: u64, until: u
     let busy = (10..until).step_by(4).flat_map(|at| (0..GROUPS).map(move |group| (at, group)));
     let jobs: Vec<JobPlan> = busy.map(|(at, group)| job(at * 1_000, group, 1_500)).collect();
     let history = History {
+        batches: Vec::new(),
         seed: 7,
         gateways: 2,
         workers,

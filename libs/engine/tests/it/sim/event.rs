@@ -1,11 +1,14 @@
 //! What is scheduled.
 
+use mailfleet_engine::batch::Ask;
 use mailfleet_engine::collect::Event as JobEvent;
 use mailfleet_engine::worker::{ClaimId, Event as WorkerEvent};
 use mailfleet_model::JobId;
 use mailfleet_model::fleet::{
     Control, Dispatch, GroupId, LegId, LegMessage, LegRecord, ShardIndex, StartRule, WorkerMessage,
 };
+
+use super::history::Steer;
 
 /// The consuming connection of a worker: numbered, so that what belongs to a lost one is
 /// recognised.
@@ -29,6 +32,11 @@ pub(crate) enum Scheduled {
 pub(crate) enum Client {
     Submit(usize),
     Cancel(usize),
+    /// Uploads a batch.
+    Upload(usize),
+    /// Looks after a batch.
+    Nurse(usize),
+    Steer(usize, Steer),
 }
 
 #[derive(Debug, Clone)]
@@ -42,6 +50,10 @@ pub(crate) enum ForGateway {
     Publish(Box<LegRecord>, StartRule, std::time::Duration),
     Confirmed(LegId, Dispatch),
     Heard(Box<Control>),
+    /// Some items of an upload.
+    Upload(usize, usize),
+    Ask(usize, Box<Ask>),
+    Redrive(usize),
 }
 
 #[derive(Debug, Clone)]

@@ -19,7 +19,7 @@ use mailfleet_model::{FaultCode, JobId, Verdict};
 use uuid::Uuid;
 
 use super::event::{Client, Epoch, ForBroker, ForGateway, ForWorker, Scheduled};
-use super::history::Password;
+use super::history::{JobPlan, Password};
 use super::mutation::Mutation;
 use super::world::{Answer, SHARDS, World, batch, group, group_in, limits, millis};
 
@@ -51,6 +51,16 @@ impl Gateway {
             stale: BTreeMap::new(),
         }
     }
+}
+
+/// A mailbox with one of its passwords.
+pub(super) fn login(plan: &JobPlan) -> LoginTag {
+    let tag = match plan.password {
+        Password::Right => 1,
+        Password::Wrong => 2,
+        Password::Poison => 3,
+    };
+    LoginTag([plan.mailbox * 4 + tag; 32])
 }
 
 /// Reports without content.
@@ -95,6 +105,9 @@ impl World {
                     self.gateway_later(gateway, after, ForGateway::Submit(*index));
                 }
             }
+            Client::Upload(index) => self.upload(*index),
+            Client::Nurse(index) => self.nurse(*index),
+            Client::Steer(index, steer) => self.steer(*index, *steer),
             Client::Cancel(index) => {
                 let gateway = self.random.index(self.gateways.len());
                 let Some(Answer::Job(job)) = self.answers[*index] else { return };
@@ -132,6 +145,9 @@ impl World {
                 self.advance_job(index, job, &event, None);
             }
             ForGateway::Dispatch(group) => self.dispatch_group(index, &group),
+            ForGateway::Upload(batch, part) => self.take_items(index, batch, part),
+            ForGateway::Ask(batch, ask) => self.ask_batch(index, batch, &ask),
+            ForGateway::Redrive(batch) => self.redrive(index, batch),
             ForGateway::Publish(leg, rule, committed) => {
                 // A gateway that was held up leaves it to the sweep: a copy that may start
                 // unasked must not come late.
@@ -183,14 +199,16 @@ impl World {
     }
 
     fn draft(&mut self, index: usize) -> JobDraft {
-        let plan = &self.history.jobs[index];
+        let plan = self.history.jobs[index].clone();
+        let request = Some(RequestKey { id: index.to_string(), body: RequestTag([0; 32]) });
+        let id = u128::try_from(index).expect("few");
         let zone = self.zone_of_job(index);
-        let tag = |password: Password| match password {
-            Password::Right => 1,
-            Password::Wrong => 2,
-            Password::Poison => 3,
-        };
-        let login = LoginTag([plan.mailbox * 4 + tag(plan.password); 32]);
+        JobDraft { request, ..self.draft_of(&plan, id, zone) }
+    }
+
+    /// The job of a plan, with these bits at the end of its id.
+    pub(super) fn draft_of(&mut self, plan: &JobPlan, low: u128, zone: usize) -> JobDraft {
+        let login = login(plan);
         let legs = plan.groups.iter().enumerate().map(|(place, index)| LegDraft {
             kind: "check".parse().expect("a name"),
             gate: if plan.class.is_bulk() && place == 1 { Gate::AfterLeg(0) } else { Gate::Open },
@@ -211,13 +229,12 @@ impl World {
         let interactive = plan.class == JobClass::Interactive;
         let (legs, tenant, class, tight) = (legs.collect(), plan.tenant, plan.class, plan.tight);
         let serial = u128::from(self.random.next()) << 64;
-        let id = serial | u128::try_from(index).expect("few");
         JobDraft {
-            id: JobId(Uuid::from_u128(id)),
+            id: JobId(Uuid::from_u128(serial | low)),
             tenant: format!("t{tenant}").parse().expect("a name"),
             class,
             batch: (!interactive).then(batch),
-            request: Some(RequestKey { id: index.to_string(), body: RequestTag([0; 32]) }),
+            request: None,
             settings: interactive.then_some(SettingsTag(settings)),
             deadline: millis(if tight { 20_000 } else { 7_200_000 }),
             live_to: None,
@@ -262,8 +279,12 @@ impl World {
         }
         let (change, mut answer) = advance(&view, event, &Plain, &self.rules);
         let changed = !change.is_empty();
-        let wake = self.store.apply(&view, change);
+        let ended = change.job.as_ref().is_some_and(|job| job.state.is_final());
+        let wake = self.store.apply(&view, change, self.mutation);
         self.wake_groups(index, wake);
+        if ended {
+            self.fed_by(index, job);
+        }
         if changed && *event == JobEvent::Cancel {
             self.broadcast(None, &Control::Cancel(job));
         }
@@ -286,12 +307,12 @@ impl World {
 
     /// The time between two steps of a gateway: now and then so long that a crash or an
     /// outage finds something between them.
-    fn step(&mut self) -> Duration {
+    pub(super) fn step(&mut self) -> Duration {
         let slow = !self.history.faults.is_empty() && self.random.chance(20);
         self.random.millis(0, if slow { 5_000 } else { 3 })
     }
 
-    fn wake_groups(&mut self, index: usize, groups: impl IntoIterator<Item = GroupId>) {
+    pub(super) fn wake_groups(&mut self, index: usize, groups: impl IntoIterator<Item = GroupId>) {
         for group in groups.into_iter().collect::<BTreeSet<_>>() {
             let after = self.step();
             self.gateway_later(index, after, ForGateway::Dispatch(group));
@@ -358,8 +379,7 @@ impl World {
                 let groups = groups.map(|settings| self.part(settings)).collect();
                 self.broadcast(None, &Control::Settings(groups));
             }
-            // Items of batches come as jobs here: how they begin is `batch`'s own test.
-            Chore::Batches => {}
+            Chore::Batches => self.feed_all(index),
             Chore::Purge => {}
         }
     }

@@ -18,6 +18,27 @@ pub(crate) struct History {
     pub(crate) limits: Vec<u32>,
     pub(crate) jobs: Vec<JobPlan>,
     pub(crate) faults: Vec<Fault>,
+    pub(crate) batches: Vec<BatchPlan>,
+}
+
+/// A batch: its items, and what its client asks of it.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct BatchPlan {
+    pub(crate) at: u64,
+    /// The domain of an item is that of its first server.
+    pub(crate) items: Vec<JobPlan>,
+    pub(crate) max_open: u32,
+    pub(crate) canaries: u32,
+    pub(crate) stop_when: Option<u32>,
+    pub(crate) steers: Vec<(u64, Steer)>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Steer {
+    Pause,
+    Resume,
+    Cancel,
+    Redrive,
 }
 
 /// A job. Times in milliseconds since the beginning.
@@ -107,7 +128,11 @@ impl History {
             focus.fault(fault, worker, random)
         });
         let faults = faults.collect();
-        let history = Self { seed, gateways, workers, zones: 1, limits, jobs, faults };
+        // From chances of their own, so that every third kind of history has some.
+        let mut random = Random::new(seed ^ 0x6261_7463_6865_7300);
+        let n_batches = if (seed / 4).is_multiple_of(3) { 1 + random.index(2) } else { 0 };
+        let batches = (0..n_batches).map(|_| batch(&mut random, n_groups)).collect();
+        let history = Self { seed, gateways, workers, zones: 1, limits, jobs, faults, batches };
         // Every eighth one has two zones, in histories of any kind.
         if seed % 8 == 5 { history.in_two_zones() } else { history }
     }
@@ -121,6 +146,37 @@ impl History {
             JobPlan { tenant, mailbox: job.mailbox + 16 * tenant, ..job }
         });
         Self { zones: 2, workers: self.workers.max(2), jobs: jobs.collect(), ..self }
+    }
+}
+
+fn batch(random: &mut Random, n_groups: usize) -> BatchPlan {
+    let at = random.between(3_000, 30_000);
+    // Of a domain whose passwords were all changed, hardly any is right.
+    let wrong = [10, 50, 95][random.index(3)];
+    let n_items = 1 + random.index(14);
+    let item = |random: &mut Random| JobPlan {
+        class: JobClass::Revalidation,
+        tenant: 0,
+        // The other batch and the jobs have some of the same mailboxes.
+        mailbox: u8::try_from(random.index(12)).expect("small"),
+        password: if random.chance(wrong) { Password::Wrong } else { Password::Right },
+        takes: random.between(100, 3_000),
+        cancel_at: None,
+        tight: false,
+        ..job(random, n_groups, 1)
+    };
+    let items = (0..n_items).map(|_| item(random)).collect();
+    let some = [Steer::Pause, Steer::Pause, Steer::Resume, Steer::Redrive, Steer::Cancel];
+    let steers = (0..random.index(4))
+        .map(|_| (at + random.between(500, 90_000), some[random.index(some.len())]))
+        .collect();
+    BatchPlan {
+        at,
+        items,
+        max_open: [1, 3, 100][random.index(3)],
+        canaries: [1, 2, 3][random.index(3)],
+        stop_when: [None, Some(2), Some(4)][random.index(3)],
+        steers,
     }
 }
 
@@ -276,6 +332,13 @@ impl fmt::Display for History {
         writeln!(f, "seed {seed}: {fleet}, limits {limits:?}")?;
         for (index, job) in self.jobs.iter().enumerate() {
             writeln!(f, "  job {index}: {job:?}")?;
+        }
+        for (index, BatchPlan { items, .. }) in self.batches.iter().enumerate() {
+            let batch = BatchPlan { items: Vec::new(), ..self.batches[index].clone() };
+            writeln!(f, "  batch {index}: {batch:?}")?;
+            for (place, item) in items.iter().enumerate() {
+                writeln!(f, "    item {place}: {item:?}")?;
+            }
         }
         self.faults.iter().try_for_each(|fault| writeln!(f, "  {fault:?}"))
     }

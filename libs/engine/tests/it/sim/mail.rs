@@ -8,6 +8,7 @@ use mailfleet_model::fleet::{Dispatch, JobClass, LegEnd, LegId, LegSummary, Payl
 use mailfleet_model::leg::{LoginOutcome, Submission};
 use mailfleet_model::{FaultCode, JobId};
 
+use super::feeding::item_of;
 use super::history::{JobPlan, Password, What};
 use super::world::{World, group, millis};
 
@@ -75,7 +76,10 @@ impl Mail {
 
 impl World {
     pub(crate) fn plan_of(&self, leg: LegId) -> &JobPlan {
-        &self.history.jobs[plan_index(leg.job)]
+        match item_of(leg.job) {
+            Some((batch, item)) => &self.history.batches[batch].items[item],
+            None => &self.history.jobs[plan_index(leg.job)],
+        }
     }
 
     /// A session opens at a mail server: the moment at which the promises are checked.
@@ -84,6 +88,10 @@ impl World {
         let index = plan.groups[usize::from(leg.index)];
         self.check_slots(index, &plan, leg);
         self.check_login(index, leg, dispatch);
+        let first = &self.store.rows[&leg.job].legs[0];
+        if item_of(leg.job).is_some() && leg.index > 0 && !first.state.is_final() {
+            self.broken.push(format!("I11: {leg} opens before its incoming leg has ended"));
+        }
         let since = self.now.saturating_sub(millis(plan.at));
         self.mail.first_session.entry(leg.job).or_insert(since);
         let tries = self.mail.tries.entry(leg).or_insert(0);

@@ -52,6 +52,20 @@ pub(crate) enum Mutation {
     NoJobLock,
     /// The owner keeps nothing for interactive legs, nor does dispatch.
     NoReserve,
+    /// Every item of a domain may begin at once.
+    NoCanaries,
+    /// No run of refusals stops a batch.
+    NoGuard,
+    /// Feeding does not look at the open items of other batches.
+    SharedLogins,
+    /// An item's outgoing leg does not wait for the incoming one.
+    OutgoingFirst,
+    /// The end of a cancelled item is not counted.
+    LeakyCounters,
+    /// Batches are left to who ended their items.
+    NoFeeding,
+    /// What was refused for good is begun anew as well.
+    RedriveRefused,
 }
 
 impl Mutation {
@@ -90,7 +104,14 @@ impl Mutation {
                 | Self::NoWaking
                 | Self::NoDeadline
                 | Self::CloseAgain
-                | Self::NoJobLock,
+                | Self::NoJobLock
+                | Self::NoCanaries
+                | Self::NoGuard
+                | Self::SharedLogins
+                | Self::OutgoingFirst
+                | Self::LeakyCounters
+                | Self::NoFeeding
+                | Self::RedriveRefused,
             )
             | None => {}
         }

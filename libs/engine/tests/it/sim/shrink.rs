@@ -43,6 +43,23 @@ fn candidates(history: &History) -> Vec<History> {
             smaller.push(candidate);
         }
     }
+    for index in 0..history.batches.len() {
+        let mut candidate = history.clone();
+        candidate.batches.remove(index);
+        smaller.push(candidate);
+        for item in 0..history.batches[index].items.len() {
+            let mut candidate = history.clone();
+            candidate.batches[index].items.remove(item);
+            if !candidate.batches[index].items.is_empty() {
+                smaller.push(candidate);
+            }
+        }
+        for steer in 0..history.batches[index].steers.len() {
+            let mut candidate = history.clone();
+            candidate.batches[index].steers.remove(steer);
+            smaller.push(candidate);
+        }
+    }
     for index in 0..faults {
         let mut candidate = history.clone();
         candidate.faults.remove(index);

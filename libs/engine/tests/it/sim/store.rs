@@ -11,6 +11,9 @@ use mailfleet_model::fleet::{
 };
 use mailfleet_model::{JobId, Verdict};
 
+use super::batches::BatchRow;
+use super::mutation::Mutation;
+
 #[derive(Debug, Clone)]
 pub(crate) struct Row {
     pub(crate) job: JobRecord,
@@ -27,10 +30,13 @@ pub(crate) struct Store {
     pub(crate) ledger: BTreeMap<(LoginTag, GroupKey), LoginBudget>,
     ledger_legs: BTreeSet<LegId>,
     served: BTreeMap<(GroupId, JobClass, TenantId), u64>,
-    serial: u64,
     dispatched: BTreeMap<GroupId, Timestamp>,
     pub(crate) settings: BTreeMap<GroupId, GroupSettings>,
     pub(crate) batches: BTreeMap<BatchId, BatchCounts>,
+    /// Batches that are fed.
+    pub(crate) item_batches: BTreeMap<BatchId, BatchRow>,
+    /// Whether the clock is set during this run.
+    pub(crate) clock_jumps: bool,
     /// Promises that were broken.
     pub(crate) broken: Vec<String>,
 }
@@ -45,6 +51,11 @@ impl Store {
         if admission != Admission::Accept {
             return (admission, Vec::new());
         }
+        (admission, self.insert(draft))
+    }
+
+    /// Writes the rows of a job; the groups to dispatch.
+    pub(crate) fn insert(&mut self, draft: &JobDraft) -> Vec<GroupId> {
         let (id, tenant) = (draft.id, draft.tenant.clone());
         if let Some(request) = &draft.request {
             let key = (tenant.clone(), request.id.clone());
@@ -98,7 +109,7 @@ impl Store {
         let wake = legs.iter().map(|leg| leg.group.clone()).collect();
         self.rows.insert(id, Row { job, legs, settings: draft.settings });
         self.open.insert(id);
-        (admission, wake)
+        wake
     }
 
     fn submit_view(&self, draft: &JobDraft) -> SubmitView {
@@ -151,11 +162,11 @@ impl Store {
                 continue;
             }
             (leg.state, leg.since, leg.dispatch) = (LegState::Released, now, leg.dispatch.next());
-            let leg = leg.clone();
-            self.serial += 1;
-            let lane = (group.clone(), leg.class, leg.tenant.clone());
-            self.served.insert(lane, self.serial);
-            legs.push(leg);
+            legs.push(leg.clone());
+        }
+        for turn in &release.turns {
+            let lane = (group.clone(), turn.class, turn.tenant.clone());
+            self.served.insert(lane, turn.served);
         }
         (legs, release)
     }
@@ -176,7 +187,7 @@ impl Store {
             }
             if leg.state.is_out() {
                 count(&mut out);
-            } else if leg.state == LegState::Ready {
+            } else if leg.state == LegState::Ready && !self.is_paused(self.batch_of(leg)) {
                 let lane = lanes.entry((leg.class, leg.tenant.clone())).or_insert_with(|| Lane {
                     tenant: leg.tenant.clone(),
                     class: leg.class,
@@ -193,6 +204,10 @@ impl Store {
         }
         let lanes = lanes.into_values().collect();
         GroupView { now: self.now, settings: self.group(group), out, shard_out, lanes }
+    }
+
+    fn batch_of(&self, leg: &LegRecord) -> Option<BatchId> {
+        self.rows.get(&leg.id.job).and_then(|row| row.job.batch)
     }
 
     fn served(&self, group: &GroupId, leg: &LegRecord) -> u64 {
@@ -258,12 +273,14 @@ impl Store {
             // A clock that was set back must not hide a group for an hour.
             self.dispatched.get(group).is_none_or(|last| *last <= old || self.now < *last)
         };
-        let ready = self.open_legs().filter(|leg| leg.state == LegState::Ready);
+        let ready = self
+            .open_legs()
+            .filter(|leg| leg.state == LegState::Ready && !self.is_paused(self.batch_of(leg)));
         ready.map(|leg| leg.group.clone()).filter(idle).collect()
     }
 
     pub(crate) fn expired(&self) -> Vec<JobId> {
-        let late = |row: &&Row| row.job.deadline <= self.now;
+        let late = |row: &&Row| row.job.deadline <= self.now && !self.is_paused(row.job.batch);
         self.open_rows().filter(late).map(|row| row.job.id).collect()
     }
 
@@ -278,7 +295,12 @@ impl Store {
 
     /// Writes a decision. The caller has read the view in the same transaction, unless it
     /// is a mutation.
-    pub(crate) fn apply(&mut self, view: &JobView, change: JobChange) -> BTreeSet<GroupId> {
+    pub(crate) fn apply(
+        &mut self,
+        view: &JobView,
+        change: JobChange,
+        mutation: Option<Mutation>,
+    ) -> BTreeSet<GroupId> {
         let mut wake = BTreeSet::new();
         let mut broken = Vec::new();
         for leg in change.legs {
@@ -293,7 +315,12 @@ impl Store {
             *row = leg;
         }
         if let Some(job) = change.job {
-            broken.extend(self.finish(view, job));
+            let ended = job.clone();
+            let again = self.finish(view, job);
+            if again.is_none() {
+                self.end_item(&ended, mutation);
+            }
+            broken.extend(again);
         }
         for entry in change.ledger {
             if self.ledger_legs.insert(entry.leg) {

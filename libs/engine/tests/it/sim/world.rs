@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use super::broker::Broker;
 use super::event::{Client, ForBroker, ForGateway, ForWorker, Scheduled};
+use super::feeding;
 use super::gateway::Gateway;
 use super::history::History;
 use super::mail::Mail;
@@ -73,6 +74,7 @@ pub(crate) fn run(history: &History, mutation: Option<Mutation>) -> Result<World
         world.restart_workers();
         world.dispatch(event);
         world.broken.append(&mut world.store.broken);
+        world.broken.extend(world.store.check_batches());
         if let Some(broken) = world.broken.first() {
             return Err(format!("at {at:?}: {broken}"));
         }
@@ -86,6 +88,10 @@ pub(crate) fn run(history: &History, mutation: Option<Mutation>) -> Result<World
 
 impl World {
     fn new(history: History, mutation: Option<Mutation>) -> Self {
+        let jumps = |fault: &super::history::Fault| {
+            matches!(fault.what, super::history::What::ClockJump(_))
+        };
+        let clock_jumps = history.faults.iter().any(jumps);
         let mut rules = Mutation::rules(mutation);
         if 1 < history.zones {
             let percent = 100 / u8::try_from(history.zones).expect("few");
@@ -93,6 +99,7 @@ impl World {
             rules.dispatch.shares = Shares::new(zones);
         }
         let mut store = Store::default();
+        store.clock_jumps = clock_jumps;
         let zones = 0..history.zones;
         let groups = zones.flat_map(|zone| {
             let limits = history.limits.iter().enumerate();
@@ -141,6 +148,7 @@ impl World {
                 self.at(millis(cancel), Scheduled::Client(Client::Cancel(index)));
             }
         }
+        self.begin_batches();
         for (index, fault) in self.history.faults.clone().into_iter().enumerate() {
             self.at(millis(fault.at), Scheduled::Fault(index));
         }
@@ -225,6 +233,7 @@ impl World {
         self.faults_left == 0
             && self.answers.iter().all(Option::is_some)
             && self.store.rows.values().all(|row| row.job.state.is_final())
+            && self.store.item_batches.values().all(|row| row.record.state.is_final())
     }
 
     fn stuck(&self) -> String {
@@ -235,7 +244,17 @@ impl World {
             .map(|leg| format!("{} {} {:?}", leg.id, leg.state, leg.dispatch))
             .collect();
         let unanswered = self.answers.iter().filter(|answer| answer.is_none()).count();
-        format!("I7: after {:?} still open: {legs:?}; {unanswered} unanswered", self.now)
+        let batches: Vec<String> = self
+            .store
+            .item_batches
+            .values()
+            .filter(|row| !row.record.state.is_final())
+            .map(|row| {
+                format!("batch {} {} {:?}", row.record.id, row.record.state, row.record.counts)
+            })
+            .collect();
+        let open = format!("still open: {legs:?}, {batches:?}; {unanswered} unanswered");
+        format!("I7: after {:?} {open}", self.now)
     }
 
     fn final_checks(&self) -> Result<(), String> {
@@ -260,6 +279,7 @@ impl World {
                 return Err(format!("I1: job {job} was accepted and is gone"));
             }
         }
+        feeding::final_check(&self.store, &self.history.batches)?;
         if sums == self.store.batches {
             Ok(())
         } else {
