@@ -26,7 +26,7 @@ use crate::history::{self, Facts, Judgement, Session};
 use crate::latency::Latencies;
 use crate::mail::Mail;
 use crate::progress::Progress;
-use crate::result::{FORMAT, Gathered, RunResult, gather, judge};
+use crate::result::{FORMAT, Gathered, PhaseResult, RunResult, gather, judge};
 use crate::scenario::{Manner, Scenario, Wait};
 use crate::schedule::schedule;
 use crate::usage;
@@ -36,6 +36,8 @@ use crate::watch::{Watch, Watched};
 const SETTLING: Duration = Duration::from_secs(60);
 /// A busy mail server notices the end of a session so much later at most.
 const CLOSING: Duration = Duration::from_millis(150);
+/// The latency by which a step of a ramp is said to be borne.
+const SECOND: Duration = Duration::from_secs(1);
 /// Tries to calibrate: another program may have been busy for a moment.
 const CALIBRATIONS: usize = 3;
 
@@ -424,7 +426,10 @@ fn put_together(
             counts.lost += outcome.items.saturating_sub(ended);
         }
     }
-    let lag: Latencies = seen.samples.iter().map(|sample| sample.lag).collect();
+    let is_beyond = |phase: &PhaseResult| phase.step_of.is_some() && !phase.is_borne(0.99, SECOND);
+    let beyond = parts.phases.iter().position(is_beyond).unwrap_or(usize::MAX);
+    let counted = seen.samples.iter().filter(|sample| sample.phase < beyond);
+    let lag: Latencies = counted.map(|sample| sample.lag).collect();
     let mut void = Vec::new();
     let most = scenario.calibration.lag_under_load;
     if let Some(late) = lag.quantile(0.99).filter(|late| most < *late) {

@@ -39,7 +39,8 @@ pub(crate) struct RunResult {
     pub(crate) seconds: f64,
     pub(crate) environment: Vec<(String, String)>,
     pub(crate) calibration: Calibrated,
-    /// How late validations were begun while the fleet ran beside.
+    /// How late validations were begun while the fleet ran beside; without what came after the
+    /// first step of a ramp that was not borne, where the machine has nothing left by intent.
     pub(crate) lag: Latencies,
     /// Why the run means nothing, if so.
     pub(crate) void: Vec<String>,
@@ -202,6 +203,16 @@ pub(crate) struct SourceResult {
     pub(crate) most: u64,
 }
 
+impl PhaseResult {
+    /// Whether nearly everything that was due was answered well within the time, and the quantile
+    /// of the report kept below a latency.
+    pub(crate) fn is_borne(&self, quantile: f64, most: Duration) -> bool {
+        let latency = self.all.quantile(Of::Report, quantile);
+        self.all.offered * 0.98 <= self.all.goodput
+            && latency.is_some_and(|latency| latency <= most)
+    }
+}
+
 impl RunResult {
     /// Whether it was a run, and everything held.
     pub(crate) fn is_met(&self) -> bool {
@@ -226,12 +237,7 @@ impl RunResult {
     /// The last step before the first that was not borne: nearly everything that was due was
     /// answered well within the time, and the quantile of the report kept below a latency.
     pub(crate) fn knee(&self, quantile: f64, most: Duration) -> Option<&PhaseResult> {
-        let is_borne = |step: &&PhaseResult| {
-            let latency = step.all.quantile(Of::Report, quantile);
-            step.all.offered * 0.98 <= step.all.goodput
-                && latency.is_some_and(|latency| latency <= most)
-        };
-        self.steps().take_while(is_borne).last()
+        self.steps().take_while(|step| step.is_borne(quantile, most)).last()
     }
 }
 
