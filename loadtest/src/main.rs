@@ -98,10 +98,12 @@ fn start() -> anyhow::Result<tokio::runtime::Runtime> {
 async fn until_signal(arguments: Arguments) -> anyhow::Result<u8> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut hang_up = signal(SignalKind::hangup())?;
     let command = Box::pin(run(arguments.command));
     tokio::select! {
         status = command => status,
         _ = terminate.recv() => anyhow::bail!("terminated; everything that was started ends"),
+        _ = hang_up.recv() => anyhow::bail!("the terminal is gone; everything that was started ends"),
         _ = interrupt.recv() => anyhow::bail!("interrupted; everything that was started ends"),
     }
 }
