@@ -17,6 +17,7 @@ mod port;
 mod postgres;
 mod row;
 mod sqlite;
+mod told;
 mod trouble;
 mod tx;
 mod value;

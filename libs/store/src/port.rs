@@ -6,10 +6,11 @@ use std::time::Duration;
 use mailfleet_model::JobId;
 use mailfleet_model::fleet::{
     Added, Admission, BatchChange, BatchCounts, BatchDraft, BatchId, BatchOpened, BatchRecord,
-    BatchReport, BatchView, CauseCount, Dispatch, Erased, Fed, GroupId, GroupKey, GroupLimits,
-    GroupSettings, GroupView, ItemDraft, ItemFilter, ItemRecord, JobChange, JobDraft, JobFilter,
-    JobPage, JobState, JobView, LegId, LegRecord, Notice, NoticePage, NoticeTurn, Release,
-    ShardIndex, Store, StoreError, SubmitView, Submitted, TenantId, Timestamp, Usage, ZoneName,
+    BatchReport, BatchView, CauseCount, Census, Dispatch, Erased, Fed, GroupId, GroupKey,
+    GroupLimits, GroupSettings, GroupView, ItemDraft, ItemFilter, ItemRecord, JobChange, JobDraft,
+    JobFilter, JobPage, JobState, JobView, LegId, LegRecord, Notice, NoticePage, NoticeTurn,
+    Recent, Release, ShardIndex, Store, StoreError, SubmitView, Submitted, TenantId, Timestamp,
+    Usage, ZoneName,
 };
 
 use crate::config::Defaults;
@@ -18,6 +19,7 @@ use crate::work::advance::Advance;
 use crate::work::batch::{Batch, CreateBatch, PauseBatch};
 use crate::work::batches::{Batches, LiveBatches, Report};
 use crate::work::causes::{Causes, Examples};
+use crate::work::census::{Count, LookBack};
 use crate::work::feed::FeedBatch;
 use crate::work::group::{Group, Groups, SetGroup, SpreadGroups};
 use crate::work::items::{Items, OpenItems};
@@ -293,6 +295,14 @@ impl<B: Backend> Store for SqlStore<B> {
 
     async fn forget_notices(&self, age: Duration, limit: u32) -> Result<u64, StoreError> {
         plain(self, ForgetNotices { age, limit }).await
+    }
+
+    async fn census(&self) -> Result<Census, StoreError> {
+        plain(self, Count).await
+    }
+
+    async fn recent(&self, window: Duration) -> Result<Recent, StoreError> {
+        plain(self, LookBack { window }).await
     }
 
     async fn purge(&self, age: Duration, limit: u32) -> Result<u64, StoreError> {

@@ -31,6 +31,9 @@ const WIRE: [&str; 17] = [
     "tower",
 ];
 
+/// Told by `export`, once: the library repeats it at every try.
+const REPEATED: &str = "opentelemetry";
+
 /// Libraries that tell at INFO what is nobody's news.
 const TALKATIVE: [&str; 1] = ["refinery_core"];
 
@@ -48,6 +51,7 @@ pub(crate) fn wire() -> Targets {
     Targets::new()
         .with_default(LevelFilter::TRACE)
         .with_targets(WIRE.map(|target| (target, LevelFilter::INFO)))
+        .with_target(REPEATED, LevelFilter::OFF)
         .with_targets(TALKATIVE.map(|target| (target, LevelFilter::WARN)))
 }
 

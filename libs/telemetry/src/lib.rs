@@ -2,14 +2,19 @@
 //!
 //! Apart so that nobody else chooses where diagnostics go, and so that the rule about them
 //! holds in one place: what a mail server said and what was said to it never gets into a
-//! log, whatever level is asked for. Metrics are not here.
+//! log, whatever level is asked for. [`metrics`] names every instrument of the project.
 
 mod chain;
+mod export;
 mod filter;
+mod json;
+mod messaging;
+pub mod metrics;
 mod panic;
 mod setup;
-mod trace;
+pub mod spans;
+pub mod trace;
 
 pub use chain::{Chain, chain};
-pub use setup::{Config, Error, Format, Guard, init};
-pub use trace::{continue_trace, trace_id, traceparent};
+pub use messaging::set_system;
+pub use setup::{Config, Error, Format, Guard, Service, init};

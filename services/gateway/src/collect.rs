@@ -15,6 +15,8 @@ use mailfleet_model::fleet::{
     WorkerNews,
 };
 use mailfleet_model::{FaultCode, Retry};
+use mailfleet_telemetry::metrics::{self, Clock, Queue};
+use mailfleet_telemetry::spans;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
@@ -95,7 +97,11 @@ impl<S: Store, Q: GatewayQueue> Gateway<S, Q> {
                 return;
             }
         };
+        metrics::consumed(Queue::News);
+        let (clock, span) = (Clock::new(), spans::process_news(&message));
         let answer = self.until_stored(&message).await;
+        drop(span);
+        metrics::processed(Queue::News, clock);
         if message.outcome == Outcome::MayStart {
             let (leg, dispatch) = (message.leg, message.dispatch);
             let answer = answer.unwrap_or(StartAnswer::Drop);
@@ -128,7 +134,7 @@ impl<S: Store, Q: GatewayQueue> Gateway<S, Q> {
     /// Advances the job, and tries again as long as the store is away. `None` for a job that
     /// is gone, or makes no sense.
     async fn until_stored(&self, message: &WorkerMessage) -> Option<StartAnswer> {
-        let WorkerMessage { leg, dispatch, outcome, worker } = message;
+        let WorkerMessage { leg, dispatch, outcome, worker, .. } = message;
         let event = match outcome {
             Outcome::Ended(end) => Event::Ended(*leg, *dispatch, end.clone()),
             Outcome::Returned(returned) => Event::Returned(*leg, *dispatch, returned.clone()),

@@ -8,7 +8,11 @@ use std::sync::Arc;
 use futures::{StreamExt as _, stream};
 use mailfleet_engine::collect::Event;
 use mailfleet_engine::dispatch::release;
-use mailfleet_model::fleet::{GatewayQueue, GroupId, LegMessage, LegRecord, StartRule, Store};
+use mailfleet_model::fleet::{
+    GatewayQueue, GroupId, LegMessage, LegRecord, QueueError, StartRule, Store,
+};
+use mailfleet_telemetry::metrics::{self, Clock, Queue};
+use mailfleet_telemetry::spans;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
@@ -80,14 +84,23 @@ impl<S: Store, Q: GatewayQueue> Gateway<S, Q> {
         let publications = stream::iter(messages).map(|message| async move {
             // Another copy may be out by now, so that this one must not start unasked.
             if released.elapsed() < self.rules.sweep.publish_within {
-                self.publish(&message).await;
+                self.publish(message).await;
             }
         });
         publications.buffer_unordered(PUBLICATIONS).collect::<()>().await;
     }
 
-    async fn publish(&self, message: &LegMessage) {
-        if let Err(error) = self.queue.publish_leg(message).await {
+    async fn publish(&self, mut message: LegMessage) {
+        let (clock, span) = (Clock::new(), spans::publish(&message));
+        if let Some(span) = &span {
+            message.traceparent = Some(span.context().to_string());
+        }
+        let published = self.queue.publish_leg(&message).await;
+        metrics::operated(Queue::Shard, published.as_ref().err().map(QueueError::kind), clock);
+        if let (Some(mut span), Err(error)) = (span, &published) {
+            span.fail(error.kind());
+        }
+        if let Err(error) = published {
             return self.troubles.publish.begins(&error);
         }
         self.troubles.publish.is_over();

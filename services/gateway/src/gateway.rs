@@ -25,7 +25,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::batches::BatchWatchers;
-use crate::compose::Compose;
+use crate::compose::{Compose, trace_of};
 use crate::config::Config;
 use crate::control::{self, Link};
 use crate::feed::{self, Feeds};
@@ -36,10 +36,11 @@ use crate::pace::Pace;
 use crate::states::Questions;
 use crate::supervise::supervise;
 use crate::tenants::Tenants;
+use crate::told::{BatchTraces, ended, is_duplicate};
 use crate::trouble::Trouble;
 use crate::wakes::Wakes;
 use crate::watch::{self, Watchers};
-use crate::{collect, dispatch, health, sweep};
+use crate::{census, collect, dispatch, health, sweep};
 
 /// Longest wait for the loops at the end: they only have to notice it.
 const LAST: Duration = Duration::from_secs(5);
@@ -92,6 +93,7 @@ pub struct Gateway<S, Q: GatewayQueue> {
     pub(crate) questions: Questions,
     pub(crate) pace: Pace,
     pub(crate) changes: Mutex<ChangeWatch>,
+    pub(crate) batch_traces: BatchTraces,
     pub(crate) troubles: Troubles,
     /// Every open stream.
     pub(crate) streams: TaskTracker,
@@ -117,6 +119,7 @@ pub(crate) struct Troubles {
     pub(crate) control: Trouble,
     pub(crate) watch: Trouble,
     pub(crate) health: Trouble,
+    pub(crate) census: Trouble,
 }
 
 /// A gateway whose loops run. Dropping it ends them at once.
@@ -158,6 +161,7 @@ impl<S: Store, Q: GatewayQueue> Gateway<S, Q> {
         start!("watch", watch::look);
         start!("live", watch::live);
         start!("health", health::run);
+        start!("census", census::run);
         Running { gateway, loops, end }
     }
 
@@ -189,6 +193,7 @@ impl<S: Store, Q: GatewayQueue> Gateway<S, Q> {
             questions: Questions::default(),
             pace: Pace::default(),
             changes: Mutex::default(),
+            batch_traces: BatchTraces::default(),
             troubles: Troubles {
                 dispatch: Trouble::with("releasing legs"),
                 publish: Trouble::with("publishing legs"),
@@ -202,6 +207,7 @@ impl<S: Store, Q: GatewayQueue> Gateway<S, Q> {
                 control: Trouble::with("the control exchange"),
                 watch: Trouble::with("watching jobs"),
                 health: Trouble::with("the store"),
+                census: Trouble::with("counting what waits"),
             },
             streams: TaskTracker::new(),
             draining: CancellationToken::new(),
@@ -231,19 +237,24 @@ impl<S: Store, Q: GatewayQueue> Gateway<S, Q> {
             let composer = Compose::on(view, &self.rules.dispatch);
             let event = collect::readable(event, view, &composer);
             let (change, answer) = advance(view, &event, &composer, &self.rules);
-            let ended = change.job.as_ref().filter(|job| job.state.is_final());
-            let ended = ended.map(|job| (job.state, job.verdict, job.batch));
+            let ended = ended(view, &change);
             let changed = !change.is_empty();
             (change, (answer, changed, ended))
         };
         let advanced = self.store.advance(job, decide).await?;
         let Some(((answer, changed, ended), wake)) = advanced else { return Ok(None) };
-        if let Some((state, verdict, batch)) = ended {
-            self.feeds.wake(batch);
+        if is_duplicate(event, changed) {
+            mailfleet_telemetry::metrics::duplicate_result();
+        }
+        if let Some(ended) = &ended {
+            let state = ended.job.state;
+            self.feeds.wake(ended.job.batch);
+            let batch = ended.job.batch;
             batch.inspect(|batch| self.batch_watchers.happened_to(*batch));
             self.notices.written();
-            let verdict = verdict.map_or("", Into::into);
-            tracing::info!(job.id = %job, %state, verdict, "job ended");
+            let verdict = ended.job.verdict.map_or("", Into::into);
+            let trace_id = trace_of(&ended.job);
+            tracing::info!(job.id = %job, %trace_id, %state, verdict, "job ended");
             // Nobody needs what its legs would still find, and each login costs a slot.
             let cut_off = state == JobState::Cancelled || matches!(event, Event::Deadline);
             if cut_off {
@@ -258,6 +269,9 @@ impl<S: Store, Q: GatewayQueue> Gateway<S, Q> {
             }
         }
         self.wakes.wake(wake);
+        if let Some(ended) = &ended {
+            self.tell_end(ended).await;
+        }
         Ok(Some(answer))
     }
 }

@@ -6,6 +6,7 @@
 //! is apart from all that: it checks one mailbox in its own process.
 
 mod batches;
+mod census;
 mod collect;
 mod compose;
 pub mod config;
@@ -33,6 +34,7 @@ mod submit;
 mod supervise;
 mod sweep;
 mod tenants;
+mod told;
 mod trouble;
 pub mod validate;
 mod wakes;

@@ -17,11 +17,12 @@ use mailfleet_model::fleet::{GatewayQueue, Store};
 use mailfleet_model::{JobId, TraceId, Violations};
 use mailfleet_remedy::Language;
 use tonic::metadata::{MetadataMap, MetadataValue};
-use tonic::{Response, Status};
+use tonic::{Extensions, Response, Status};
 use tracing::Span;
 use uuid::Uuid;
 
 use crate::gateway::Gateway;
+use crate::server::{TRACE_ID, Traced};
 use crate::status;
 use crate::tenants::{Caller, Role};
 
@@ -33,8 +34,6 @@ pub(crate) use validation::Validations;
 
 /// Languages that remedies exist in.
 const LANGUAGES: [&str; 2] = ["en", "ja"];
-/// Where the caller finds the trace id, also beside an error.
-const TRACE_ID: &str = "trace-id";
 
 /// What is known of a call that may make a job, before its request is looked at.
 struct Call {
@@ -48,20 +47,13 @@ struct Call {
 }
 
 impl Call {
-    fn begin(metadata: &MetadataMap) -> Self {
+    fn begin(extensions: &Extensions) -> Self {
         let job = JobId(Uuid::now_v7());
-        let span = tracing::info_span!("validate", job.id = %job, trace_id = tracing::field::Empty);
-        let header = |name: &str| ascii(metadata, name);
-        let trace = mailfleet_telemetry::continue_trace(&span, header);
-        let brought = header("traceparent").filter(|text| {
-            let id = text.split('-').nth(1).and_then(|id| id.parse::<TraceId>().ok());
-            id.is_some() && id == trace
-        });
-        let traceparent = mailfleet_telemetry::traceparent(&span);
-        let traceparent = traceparent.or_else(|| brought.map(ToOwned::to_owned));
-        let trace = trace.unwrap_or_else(|| job.into());
-        span.record("trace_id", tracing::field::display(trace));
-        Self { job, span, trace, is_callers: brought.is_some(), traceparent }
+        let traced = extensions.get::<Traced>().cloned().unwrap_or_else(Traced::untraced);
+        traced.set_job(job);
+        let span = tracing::info_span!("validate", job.id = %job);
+        let (trace, traceparent) = (traced.id(), Some(traced.context.to_string()));
+        Self { job, span, trace, is_callers: traced.is_callers, traceparent }
     }
 
     /// Tells the trace id beside the answer.

@@ -5,12 +5,16 @@
 //! reports, as far as they come within the grace; the others are told that their jobs go on.
 //! Last the connections are closed. The loops go on meanwhile: they are `Running`'s.
 
+mod calls;
 mod tls;
+
+pub(crate) use calls::{TRACE_ID, Traced};
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use calls::CallsLayer;
 use mailfleet_api::FILE_DESCRIPTOR_SET;
 use mailfleet_api::v1::batch_service_server::{self, BatchServiceServer};
 use mailfleet_api::v1::event_service_server::{self, EventServiceServer};
@@ -25,6 +29,7 @@ use tonic::transport::ServerTlsConfig;
 use tonic::transport::server::{Router, TcpIncoming};
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
+use tower::layer::util::{Identity, Stack};
 
 use crate::gateway::Gateway;
 use crate::rpc::{Batches, Events, Fleet, Jobs, Validations};
@@ -174,7 +179,7 @@ impl<S: Store, Q: GatewayQueue> Server<S, Q> {
 async fn router<S: Store, Q: GatewayQueue>(
     gateway: &Arc<Gateway<S, Q>>,
     tls: Option<ServerTlsConfig>,
-) -> Result<(HealthReporter, Router), Error> {
+) -> Result<(HealthReporter, Router<Stack<CallsLayer, Identity>>), Error> {
     let config = &gateway.config;
     let (health, health_service) = tonic_health::server::health_reporter();
     set_health(&health, gateway.is_ready()).await;
@@ -212,7 +217,8 @@ async fn router<S: Store, Q: GatewayQueue>(
         .max_concurrent_streams(MAX_STREAMS)
         .http2_max_header_list_size(MAX_HEADERS)
         .http2_keepalive_interval(Some(config.keepalive_interval))
-        .http2_keepalive_timeout(Some(config.keepalive_timeout));
+        .http2_keepalive_timeout(Some(config.keepalive_timeout))
+        .layer(CallsLayer);
     if let Some(tls) = tls {
         server = server.tls_config(tls).map_err(Error::Tls)?;
     }

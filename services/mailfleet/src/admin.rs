@@ -1,7 +1,8 @@
-//! The admin port: whether the process lives (`/healthz`) and whether it can work (`/readyz`).
+//! The admin port: whether the process lives (`/healthz`), whether it can work (`/readyz`), and
+//! what it has counted (`/metrics`).
 //!
-//! Plain HTTP for orchestrators and people with curl. Says nothing about jobs or mailboxes, and
-//! takes no orders.
+//! Plain HTTP for orchestrators, Prometheus and people with curl. Says nothing about single jobs
+//! or mailboxes, and takes no orders.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
 use axum::routing::get;
 use mailfleet_engine::fence::Standing;
+use mailfleet_telemetry::metrics::Scrape;
 use mailfleet_worker::{Health, State};
 use serde_json::json;
 use tokio::net::TcpListener;
@@ -33,11 +35,13 @@ pub(crate) struct Part {
 pub(crate) async fn serve(
     listener: TcpListener,
     parts: Vec<Part>,
+    scrape: Scrape,
     stop: CancellationToken,
 ) -> std::io::Result<()> {
     let router = Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
+        .route("/metrics", get(move || metrics(scrape.clone())))
         .with_state(Arc::new(parts));
     axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await
 }
@@ -71,6 +75,10 @@ pub(crate) async fn bind(listen: SocketAddr) -> anyhow::Result<TcpListener> {
     TcpListener::bind(listen)
         .await
         .with_context(|| format!("cannot listen on {listen} (admin.listen)"))
+}
+
+async fn metrics(scrape: Scrape) -> impl IntoResponse {
+    ([(CONTENT_TYPE, Scrape::CONTENT_TYPE)], scrape.text())
 }
 
 async fn ready(extract::State(parts): extract::State<Arc<Vec<Part>>>) -> impl IntoResponse {

@@ -3,8 +3,10 @@
 //! Set up in every case, so that a panic is told with its place and without its text, which
 //! may hold anything.
 
+use std::io::IsTerminal as _;
+
 use anyhow::Context as _;
-use mailfleet_telemetry::{Config, Format, Guard};
+use mailfleet_telemetry::{Config, Format, Guard, Service};
 
 use crate::config::{LogForm, Settings};
 
@@ -17,17 +19,28 @@ pub(crate) fn for_command(verbose: u8) -> anyhow::Result<Guard> {
     start(Config { filter: Some(level(verbose).to_owned()), ..config() })
 }
 
-/// Starts logs and traces for a server.
+/// Starts logs, traces and metrics for a server.
 ///
 /// # Errors
 /// If RUST_LOG or the collector's address cannot be used.
-pub(crate) fn for_server(verbose: u8, settings: &Settings) -> anyhow::Result<Guard> {
+pub(crate) fn for_server(
+    verbose: u8,
+    settings: &Settings,
+    service: Service,
+) -> anyhow::Result<Guard> {
     let format = match settings.logs {
         LogForm::Text => Format::Text,
         LogForm::Json => Format::Json,
+        LogForm::Auto if std::io::stderr().is_terminal() => Format::Text,
+        LogForm::Auto => Format::Json,
     };
+    mailfleet_telemetry::set_system(match settings.broker {
+        Some(_) => "rabbitmq",
+        None => "in_process",
+    });
     let filter = Some(level(verbose.max(1)).to_owned());
-    start(Config { filter, format, otlp: settings.otlp.clone(), ..config() })
+    let (otlp, sampling) = (settings.otlp.clone(), settings.sampling);
+    start(Config { filter, format, service: Some(service), otlp, sampling, ..config() })
 }
 
 fn start(config: Config) -> anyhow::Result<Guard> {

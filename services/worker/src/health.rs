@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use mailfleet_engine::fence::Standing;
 use mailfleet_engine::worker::Load;
+use mailfleet_telemetry::metrics;
 use mailfleet_vault::Error as SealError;
 use tokio::sync::watch;
 
@@ -87,15 +88,16 @@ impl Health {
 
 impl Unsealing {
     pub(crate) fn count(&self, error: SealError) {
-        let counter = match error {
-            SealError::UnknownKey(_) => &self.unknown_key,
-            SealError::WrongBinding => &self.wrong_use,
+        let (why, counter) = match error {
+            SealError::UnknownKey(_) => ("unknown_key", &self.unknown_key),
+            SealError::WrongBinding => ("wrong_use", &self.wrong_use),
             SealError::Tampered
             | SealError::Malformed
             | SealError::UnknownFormat(_)
             | SealError::SecretTooLong
-            | SealError::UnusableKey(_) => &self.damaged,
+            | SealError::UnusableKey(_) => ("damaged", &self.damaged),
         };
+        metrics::unseal_failed(why);
         counter.fetch_add(1, Ordering::Relaxed);
     }
 }

@@ -8,7 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mailfleet_model::fleet::{Outcome, QueueError, WorkerMessage, WorkerQueue};
-use mailfleet_telemetry::chain;
+use mailfleet_telemetry::metrics::{self, Clock, Queue};
+use mailfleet_telemetry::{chain, spans};
 use tokio::sync::Semaphore;
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::sleep;
@@ -89,11 +90,30 @@ impl<Q: WorkerQueue> Outbox<Q> {
         let task = async move {
             sleep(pause).await;
             let _turn = turns.acquire().await.expect("it is never closed");
-            queue.publish(&message).await
+            publish(&*queue, &message).await
         };
         let id = self.tasks.spawn(task).id();
         self.entries.insert(id, entry);
     }
+}
+
+/// Publishes news once, as a part of its leg's run.
+async fn publish<Q: WorkerQueue>(queue: &Q, message: &WorkerMessage) -> Result<(), QueueError> {
+    let span = spans::publish_news(message);
+    let clock = Clock::new();
+    let published = match span {
+        Some(mut span) if span.is_recorded() => {
+            let traceparent = Some(span.context().to_string());
+            let published = queue.publish(&WorkerMessage { traceparent, ..message.clone() }).await;
+            if let Err(error) = &published {
+                span.fail(error.kind());
+            }
+            published
+        }
+        Some(_) | None => queue.publish(message).await,
+    };
+    metrics::operated(Queue::News, published.as_ref().err().map(QueueError::kind), clock);
+    published
 }
 
 fn pause(tries: u32) -> Duration {

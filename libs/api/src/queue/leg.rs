@@ -96,7 +96,7 @@ fn cap(cap: Option<prost_types::Duration>) -> Result<Duration, Unreadable> {
     cap.and_then(when::to_duration).ok_or(Unreadable { what: "the longest run" })
 }
 
-fn printable(header: &[u8]) -> Option<String> {
+pub(super) fn printable(header: &[u8]) -> Option<String> {
     let text = str::from_utf8(header).ok()?;
     let good = text.len() <= MAX_TRACEPARENT && text.bytes().all(|byte| byte.is_ascii_graphic());
     good.then(|| text.to_owned())

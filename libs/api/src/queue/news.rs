@@ -6,6 +6,7 @@ use mailfleet_model::fleet::{
 use mailfleet_model::leg::{LoginOutcome, Submission};
 use prost::Message;
 
+use super::leg::printable;
 use super::{Read, Unreadable, VERSION, decode, key, leg_id, name, to_leg_id};
 use crate::generated::queue::v1 as wire;
 use crate::{code, enums, fault, when};
@@ -28,8 +29,11 @@ pub fn news_to_bytes(message: &WorkerMessage) -> Vec<u8> {
     news.encode_to_vec()
 }
 
-/// News, from bytes.
-pub fn news_from_bytes(bytes: &[u8]) -> Result<Read<WorkerMessage>, Unreadable> {
+/// News, from bytes and the header that came with them.
+pub fn news_from_bytes(
+    bytes: &[u8],
+    traceparent: Option<&[u8]>,
+) -> Result<Read<WorkerMessage>, Unreadable> {
     let news: wire::News = decode(bytes)?;
     if news.version > VERSION {
         return Ok(Read::UnknownKind);
@@ -46,6 +50,7 @@ pub fn news_from_bytes(bytes: &[u8]) -> Result<Read<WorkerMessage>, Unreadable> 
         leg: to_leg_id(news.leg)?,
         dispatch: Dispatch(news.dispatch),
         outcome,
+        traceparent: traceparent.and_then(printable),
     }))
 }
 

@@ -68,7 +68,7 @@ fn leg() -> LegMessage {
 
 fn news(outcome: Outcome) -> WorkerMessage {
     let worker = "worker-1".parse().expect("a name");
-    WorkerMessage { worker, leg: id(), dispatch: Dispatch(3), outcome }
+    WorkerMessage { worker, leg: id(), dispatch: Dispatch(3), outcome, traceparent: None }
 }
 
 fn ended() -> WorkerMessage {
@@ -101,8 +101,8 @@ fn live() -> Live {
 #[test]
 fn what_version_1_wrote_is_read() {
     assert_eq!(leg_from_bytes(&unhex(golden::LEG), None), Ok(leg()));
-    assert_eq!(news_from_bytes(&unhex(golden::ENDED)), Ok(Read::Known(ended())));
-    assert_eq!(news_from_bytes(&unhex(golden::RETURNED)), Ok(Read::Known(returned())));
+    assert_eq!(news_from_bytes(&unhex(golden::ENDED), None), Ok(Read::Known(ended())));
+    assert_eq!(news_from_bytes(&unhex(golden::RETURNED), None), Ok(Read::Known(returned())));
     assert_eq!(control_from_bytes(&unhex(golden::START)), Ok(Read::Known(start())));
     assert_eq!(live_from_bytes(&unhex(golden::LIVE)), Ok(vec![live()]));
 }
@@ -123,7 +123,7 @@ const NEW_FIELD: [u8; 7] = [0x82, 0x7d, 4, 1, 2, 3, 4];
 fn fields_of_a_newer_version_are_passed_over() {
     let with = |bytes: Vec<u8>| [bytes, NEW_FIELD.to_vec()].concat();
     assert_eq!(leg_from_bytes(&with(leg_to_bytes(&leg())), None), Ok(leg()));
-    assert_eq!(news_from_bytes(&with(news_to_bytes(&ended()))), Ok(Read::Known(ended())));
+    assert_eq!(news_from_bytes(&with(news_to_bytes(&ended())), None), Ok(Read::Known(ended())));
     assert_eq!(control_from_bytes(&with(control_to_bytes(&start()))), Ok(Read::Known(start())));
     assert_eq!(live_from_bytes(&with(live_to_bytes(&live(), &[]))), Ok(vec![live()]));
 }
@@ -137,7 +137,7 @@ fn a_newer_version_is_an_unknown_kind_and_no_error() {
     let newer = leg_from_bytes(&with(leg_to_bytes(&leg())), None).expect("a leg");
     assert_eq!(newer.kind.as_str(), UNKNOWN_VERSION);
     assert_eq!((newer.leg, newer.dispatch), (id(), Dispatch(3)), "it can be given back");
-    assert_eq!(news_from_bytes(&with(news_to_bytes(&ended()))), Ok(Read::UnknownKind));
+    assert_eq!(news_from_bytes(&with(news_to_bytes(&ended())), None), Ok(Read::UnknownKind));
     assert_eq!(control_from_bytes(&with(control_to_bytes(&start()))), Ok(Read::UnknownKind));
     assert_eq!(live_from_bytes(&with(live_to_bytes(&live(), &[]))), Ok(Vec::new()));
 }
@@ -159,9 +159,9 @@ fn an_unknown_kind_is_no_error() {
     if let Some(wire::news::Outcome::Returned(back)) = &mut message.outcome {
         back.reason = 999;
     }
-    assert_eq!(news_from_bytes(&message.encode_to_vec()), Ok(Read::UnknownKind));
+    assert_eq!(news_from_bytes(&message.encode_to_vec(), None), Ok(Read::UnknownKind));
     message.outcome = None;
-    assert_eq!(news_from_bytes(&message.encode_to_vec()), Ok(Read::UnknownKind));
+    assert_eq!(news_from_bytes(&message.encode_to_vec(), None), Ok(Read::UnknownKind));
     let nothing = wire::Control { version: 1, kind: None };
     assert_eq!(control_from_bytes(&nothing.encode_to_vec()), Ok(Read::UnknownKind));
     let mut message = wire::Leg::decode(leg_to_bytes(&leg()).as_slice()).expect("a leg");
@@ -177,7 +177,7 @@ fn what_is_no_message_is_refused() {
         assert!(leg_from_bytes(bytes, None).is_err());
         assert!(live_from_bytes(bytes).is_err());
     }
-    assert!(news_from_bytes(b"\xff").is_err() && control_from_bytes(&long).is_err());
+    assert!(news_from_bytes(b"\xff", None).is_err() && control_from_bytes(&long).is_err());
     let mut message = wire::Leg::decode(leg_to_bytes(&leg()).as_slice()).expect("a leg");
     message.pool = "../etc".to_owned();
     let refused = Err(Unreadable { what: "the pool's name" });
@@ -199,6 +199,6 @@ proptest! {
     fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
         // The answers differ; that there is one is the point.
         drop(leg_from_bytes(&bytes, Some(&bytes)));
-        drop((news_from_bytes(&bytes), control_from_bytes(&bytes), live_from_bytes(&bytes)));
+        drop((news_from_bytes(&bytes, None), control_from_bytes(&bytes), live_from_bytes(&bytes)));
     }
 }

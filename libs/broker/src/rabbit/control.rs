@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use mailfleet_api::queue::{Read, control_from_bytes, control_to_bytes};
 use mailfleet_model::fleet::{Audience, Control, ControlLink, QueueError, WorkerId};
+use mailfleet_telemetry::metrics::{self, Clock, Queue};
 
 use super::Settings;
 use super::inbox::Inbox;
@@ -62,8 +63,11 @@ impl RabbitLink {
         let body = control_to_bytes(control);
         let best_effort = Publication::best_effort(key, &body);
         let publication = Publication { exchange, ..best_effort };
+        let clock = Clock::new();
         let sent = self.publisher.publish(publication);
-        bounded("send a control message", self.deadline, sent).await
+        let sent = bounded("send a control message", self.deadline, sent).await;
+        metrics::operated(Queue::Control, sent.as_ref().err().map(QueueError::kind), clock);
+        sent
     }
 }
 

@@ -13,7 +13,7 @@ use mailfleet_model::fleet::{
 use tokio::sync::Mutex;
 
 use super::inbox::Inbox;
-use super::intake::{Intake, Sharing};
+use super::intake::{Intake, Sharing, header};
 use super::line::Line;
 use super::publish::{About, Care, Publication, Publisher};
 use super::topology::routing_key;
@@ -175,7 +175,7 @@ pub struct RabbitNews {
 impl NewsSource for RabbitNews {
     async fn next(&mut self) -> Option<NewsDelivery> {
         let delivery = self.intake.next().await?;
-        let why = match news_from_bytes(&delivery.data) {
+        let why = match news_from_bytes(&delivery.data, header(&delivery, "traceparent")) {
             Ok(Read::Known(message)) => {
                 let news = WorkerNews::Message(Box::new(message));
                 return Some(NewsDelivery { tag: self.intake.hand_out(delivery), news });

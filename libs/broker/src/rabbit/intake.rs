@@ -11,6 +11,7 @@ use futures::{FutureExt, StreamExt};
 use lapin::options::{BasicAckOptions, BasicConsumeOptions, BasicQosOptions, BasicRejectOptions};
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{Acker, Channel, Consumer};
+use mailfleet_telemetry::metrics::{self, Queue};
 
 use super::trouble::Trouble;
 use super::wire::Wire;
@@ -33,6 +34,7 @@ pub(super) struct Intake {
     channel: Channel,
     consumer: Consumer,
     queue: String,
+    exclusive: bool,
     /// What was handed out, by tag; `None` for what is settled already.
     out: BTreeMap<u64, Option<Acker>>,
 }
@@ -56,7 +58,8 @@ impl Intake {
         if exclusive {
             wire.held().insert(queue.to_owned());
         }
-        Ok(Self { wire, channel, consumer, queue: queue.to_owned(), out: BTreeMap::new() })
+        let (queue, out) = (queue.to_owned(), BTreeMap::new());
+        Ok(Self { wire, channel, consumer, queue, exclusive, out })
     }
 
     /// The next delivery; `None` once the consumer has ended. Cancel-safe.
@@ -82,6 +85,7 @@ impl Intake {
         why: &'static str,
     ) -> Result<u64, Trouble> {
         tracing::warn!(queue = self.queue, why, "broker.dead_letter");
+        metrics::dead_letter(if self.exclusive { Queue::Shard } else { Queue::News });
         let tag = delivery.delivery_tag;
         self.out.insert(tag, None);
         let rejected = delivery.acker.reject(BasicRejectOptions { requeue: false });

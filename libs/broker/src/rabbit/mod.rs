@@ -4,6 +4,7 @@
 //! its release; a lost connection is a lost lock, and nothing here takes one up again by
 //! itself. Every call ends within the deadline.
 
+mod alarm;
 mod config;
 mod control;
 mod dead;

@@ -11,6 +11,7 @@ use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{BasicProperties, Channel, Confirmation};
 
+use super::alarm::Alarm;
 use super::line::Line;
 use super::trouble::Trouble;
 use super::wire::Wire;
@@ -91,13 +92,15 @@ impl Publication<'_> {
 pub(super) struct Publisher {
     line: Arc<Line>,
     pool: Pool<Channels>,
+    alarm: Alarm,
 }
 
 impl Publisher {
     pub(super) fn new(line: Arc<Line>, n_channels: usize) -> Self {
         let channels = Channels { line: Arc::clone(&line) };
         let pool = Pool::builder(channels).max_size(n_channels).build();
-        Self { line, pool: pool.expect("a pool without timeouts needs no runtime") }
+        let pool = pool.expect("a pool without timeouts needs no runtime");
+        Self { line, pool, alarm: Alarm::new() }
     }
 
     pub(super) fn line(&self) -> &Arc<Line> {
@@ -119,7 +122,9 @@ impl Publisher {
     /// Publishes, and waits until the broker has confirmed it. The caller bounds the wait.
     pub(super) async fn publish(&self, publication: Publication<'_>) -> Result<(), Trouble> {
         // The client would write nothing before the alarm ends, and keep what it is given.
-        if self.line.live().is_some_and(|wire| wire.is_blocked()) {
+        let blocked = self.line.live().is_some_and(|wire| wire.is_blocked());
+        self.alarm.seen(blocked);
+        if blocked {
             return Err(Trouble::Blocked);
         }
         let used = Used(Some(self.pool.get().await.map_err(pool_trouble)?));

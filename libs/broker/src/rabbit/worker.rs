@@ -131,7 +131,8 @@ impl WorkerQueue for RabbitWorker {
         let settings = &self.settings;
         let publishing = async {
             let (queue, body) = (settings.names.news(), news_to_bytes(message));
-            let published = self.publisher.durable(&queue, &body, None).await;
+            let traceparent = message.traceparent.as_deref();
+            let published = self.publisher.durable(&queue, &body, traceparent).await;
             if matches!(published, Err(Trouble::Unroutable)) {
                 let wire = self.publisher.line().wire().await?;
                 settings.names.declare_news(&wire, &settings.topology).await?;

@@ -72,7 +72,13 @@ pub(crate) fn news(number: u8) -> WorkerMessage {
 }
 
 fn outcome(number: u8, outcome: Outcome) -> WorkerMessage {
-    WorkerMessage { worker: name("worker-1"), leg: leg_id(number), dispatch: Dispatch(3), outcome }
+    WorkerMessage {
+        worker: name("worker-1"),
+        leg: leg_id(number),
+        dispatch: Dispatch(3),
+        outcome,
+        traceparent: Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203332-01".to_owned()),
+    }
 }
 
 /// News with every outcome, and every reason to return a leg.

@@ -29,6 +29,7 @@ fn view(state: BatchState, counts: ItemCounts) -> BatchView {
         finished: None,
         pause: None,
         guard_since: Timestamp(0),
+        traceparent: None,
         counts,
     };
     BatchView { now: Timestamp(1), batch, refusals: 0, domains: Vec::new(), more: false }

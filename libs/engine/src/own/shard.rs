@@ -135,10 +135,16 @@ impl Shard {
         Vec::new()
     }
 
+    /// Whether its legs may start: it has settled in, and knows the groups' settings.
+    #[must_use]
+    pub fn may_start(&self, now: Monotonic) -> bool {
+        self.default.is_some() && self.takeover.settled(now)
+    }
+
     /// Starts what may start, at most `room` legs of all groups.
     pub fn start(&mut self, room: u32, now: Monotonic) -> Vec<Action> {
         let mut actions = Vec::new();
-        if self.default.is_none() || !self.takeover.settled(now) {
+        if !self.may_start(now) {
             return actions;
         }
         let groups: BTreeSet<GroupKey> = self.queues.keys().map(|(key, _)| key.clone()).collect();

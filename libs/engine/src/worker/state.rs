@@ -29,6 +29,12 @@ impl Worker {
         Load { shards, running: self.running(), draining: self.draining }
     }
 
+    /// What holds in all of its groups, in no certain order.
+    pub fn all_states(&self, now: Monotonic) -> impl Iterator<Item = GroupState> {
+        let zone = &self.identity.zone;
+        self.shards().flat_map(move |(_, shard)| shard.states(zone, None, now))
+    }
+
     /// What holds in its groups, or in one of them: at most 500, the sick ones first, then
     /// the busiest.
     #[must_use]

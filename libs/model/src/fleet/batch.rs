@@ -76,7 +76,7 @@ pub struct BatchDraft {
     pub display_name: String,
     /// How it goes about its items.
     pub settings: BatchSettings,
-    /// W3C `traceparent` of the request; every job of the batch has it.
+    /// W3C `traceparent` of the request. Every item has a trace of its own, which links to it.
     pub traceparent: Option<String>,
 }
 
@@ -135,6 +135,8 @@ pub struct BatchRecord {
     pub pause: Option<BatchPause>,
     /// Refusals before this moment do not count for the guard.
     pub guard_since: Timestamp,
+    /// W3C `traceparent` of the call that made it; what its items' traces link to.
+    pub traceparent: Option<String>,
     /// Its items.
     pub counts: ItemCounts,
 }

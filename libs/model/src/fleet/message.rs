@@ -144,6 +144,8 @@ pub struct WorkerMessage {
     pub dispatch: Dispatch,
     /// What became of it.
     pub outcome: Outcome,
+    /// W3C `traceparent` of the leg's run; a header on the broker.
+    pub traceparent: Option<String>,
 }
 
 /// A message of a worker as a gateway receives it.

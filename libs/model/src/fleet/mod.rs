@@ -6,6 +6,7 @@
 //! without knowing each other.
 
 mod batch;
+mod census;
 mod group;
 mod id;
 mod item;
@@ -24,6 +25,7 @@ pub use batch::{
     BatchChange, BatchDraft, BatchOpened, BatchPause, BatchRecord, BatchReport, BatchSettings,
     BatchState, BatchView, DomainView, Fed, HeldItem, PauseCause,
 };
+pub use census::{Census, Recent};
 pub use group::{GroupLimits, GroupSettings, GroupState, Rate};
 pub use id::{
     Attempt, BatchId, Dispatch, GatewayId, GroupId, GroupKey, InvalidName, LegId, LegKind,

@@ -38,6 +38,17 @@ pub enum QueueError {
     },
 }
 
+impl QueueError {
+    /// Its kind in one word, for metrics and traces.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Unknown { .. } => "unknown",
+            Self::Refused { .. } => "refused",
+        }
+    }
+}
+
 /// Why a shard could not be claimed.
 #[derive(Debug, thiserror::Error)]
 pub enum ClaimError {

@@ -15,6 +15,7 @@ use std::time::Duration;
 use super::batch::{
     BatchChange, BatchDraft, BatchOpened, BatchRecord, BatchReport, BatchView, Fed,
 };
+use super::census::{Census, Recent};
 use super::group::{GroupLimits, GroupSettings};
 use super::id::{BatchId, Dispatch, GroupId, GroupKey, LegId, TenantId, ZoneName};
 use super::item::{Added, CauseCount, ItemDraft, ItemFilter, ItemRecord};
@@ -394,6 +395,12 @@ pub trait Store: Send + Sync + 'static {
         age: Duration,
         limit: u32,
     ) -> impl Future<Output = Result<u64, StoreError>> + Send;
+
+    /// Counts what the store holds, over all tenants. Costs as much as there are open jobs.
+    fn census(&self) -> impl Future<Output = Result<Census, StoreError>> + Send;
+
+    /// Counts the jobs of all tenants that ended within `window`.
+    fn recent(&self, window: Duration) -> impl Future<Output = Result<Recent, StoreError>> + Send;
 
     /// Deletes jobs that have been final for longer than `age`, and entries of the attempt
     /// ledger that are as old. Returns how many jobs are gone.

@@ -15,11 +15,15 @@ const TABLE: &[(&str, &[&str], &[&str])] = &[
     ("libs/remedy", &["model"], &["tokio", "serde", "prost", "tonic", "rustls"]),
     ("libs/engine", &["model"], &["tokio", "serde", "prost", "tonic", "rustls"]),
     ("libs/api", &["model"], &["rustls", "async-imap", "mail-send", "lapin"]),
-    ("libs/broker", &["model", "api"], &["tonic", "async-imap", "mail-send"]),
-    ("libs/store", &["model"], &["serde", "prost", "tonic", "async-imap", "mail-send", "lapin"]),
+    ("libs/telemetry", &["model"], &["prost", "async-imap", "mail-send", "lapin"]),
+    ("libs/broker", &["model", "api", "telemetry"], &["tonic", "async-imap", "mail-send"]),
+    (
+        "libs/store",
+        &["model", "telemetry"],
+        &["serde", "prost", "tonic", "async-imap", "mail-send", "lapin"],
+    ),
     ("libs/probe", &["model"], &["prost", "tonic", "lapin", "opentelemetry"]),
     ("libs/vault", &["model"], &["tokio", "serde", "prost", "tonic", "rustls"]),
-    ("libs/telemetry", &["model"], &["prost", "async-imap", "mail-send", "lapin"]),
     ("libs/mailsim", &[], &["prost", "tonic", "lapin", "async-imap", "mail-send"]),
     (
         "services/gateway",

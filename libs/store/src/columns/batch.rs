@@ -13,7 +13,7 @@ macro_rules! batch_columns {
     () => {
         "id, tenant, display_name, state, class, max_open, canaries, stop_when, item_deadline, \
          deadline, created, started, ends, finished, pause_cause, paused, pause_since, \
-         guard_since"
+         guard_since, traceparent"
     };
 }
 pub(crate) use batch_columns;
@@ -52,6 +52,7 @@ pub(crate) fn read(row: &mut Row) -> Result<BatchRecord, Trouble> {
         finished: row.maybe_time("finished")?,
         pause: pause(row)?,
         guard_since: row.time("guard_since")?,
+        traceparent: row.maybe_text("traceparent")?,
         counts: ItemCounts::default(),
     })
 }

@@ -14,11 +14,13 @@ use std::time::Duration;
 use deadpool_postgres::Pool;
 use mailfleet_model::Secret;
 use mailfleet_model::fleet::StoreError;
+use mailfleet_telemetry::metrics::Clock;
 
 use crate::config::Config;
 use crate::error::Error;
 use crate::port::SqlStore;
 use crate::postgres::transaction::perform;
+use crate::told::told;
 use crate::tx::{Backend, Work};
 
 /// The store in a PostgreSQL database.
@@ -60,8 +62,10 @@ impl Backend for Postgres {
         work: W,
         decide: impl Fn(&W::View) -> W::Answer + Send + Sync,
     ) -> Result<W::Output, StoreError> {
+        let clock = Clock::new();
         // Boxed: it is by far the largest part of every future that waits for the store.
         let done = Box::pin(perform(&self.pool, &work, decide, self.deadline)).await;
-        done.map_err(|trouble| trouble.into_error(W::OPERATION))
+        let done = done.map_err(|trouble| trouble.into_error(W::OPERATION));
+        told::<W, _>("postgres", self.pool.status(), clock, done)
     }
 }

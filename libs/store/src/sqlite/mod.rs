@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use deadpool_sqlite::Pool;
 use mailfleet_model::fleet::StoreError;
+use mailfleet_telemetry::metrics::Clock;
 use tokio::time::timeout;
 
 use crate::config::Config;
@@ -17,6 +18,7 @@ use crate::error::Error;
 use crate::port::SqlStore;
 use crate::sqlite::transaction::perform;
 use crate::sqlite::trouble::from_pool;
+use crate::told::told;
 use crate::trouble::Trouble;
 use crate::tx::{Access, Backend, Work};
 
@@ -59,9 +61,10 @@ impl Backend for Sqlite {
         work: W,
         decide: impl Fn(&W::View) -> W::Answer + Send + Sync,
     ) -> Result<W::Output, StoreError> {
-        let pool = match W::ACCESS {
-            Access::Look | Access::Snapshot => &self.pools.readers,
-            Access::Touch | Access::Change | Access::Note => &self.pools.writer,
+        let clock = Clock::new();
+        let (name, pool) = match W::ACCESS {
+            Access::Look | Access::Snapshot => ("sqlite.readers", &self.pools.readers),
+            Access::Touch | Access::Change | Access::Note => ("sqlite.writer", &self.pools.writer),
         };
         // A caller that gives up makes the transaction's thread roll back.
         let done = timeout(self.deadline, async {
@@ -75,6 +78,7 @@ impl Backend for Sqlite {
         });
         let done =
             done.await.unwrap_or_else(|_| Err(Trouble::unavailable("the deadline has passed")));
-        done.map_err(|trouble| trouble.into_error(W::OPERATION))
+        let done = done.map_err(|trouble| trouble.into_error(W::OPERATION));
+        told::<W, _>(name, pool.status(), clock, done)
     }
 }

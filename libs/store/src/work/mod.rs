@@ -4,6 +4,7 @@ pub(crate) mod advance;
 pub(crate) mod batch;
 pub(crate) mod batches;
 pub(crate) mod causes;
+pub(crate) mod census;
 pub(crate) mod counts;
 pub(crate) mod feed;
 pub(crate) mod feed_view;

@@ -4,7 +4,10 @@ use std::io::Write;
 use std::net::TcpListener;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use tracing::field::Empty;
+
 use super::*;
+use crate::{export, trace};
 
 /// A log in memory.
 #[derive(Clone, Default)]
@@ -30,10 +33,9 @@ impl Write for Kept {
 fn logged(format: Format, levels: &str, work: impl FnOnce()) -> String {
     let kept = Kept::default();
     let writer = kept.clone();
-    let provider = provider(&Config::default()).expect("no collector, no trouble");
     let chosen = filter::chosen(Some(levels), None).expect("a filter");
     let lines = Lines { format, colour: Colour::Off };
-    let subscriber = subscriber(lines, chosen, &provider, move || writer.clone());
+    let subscriber = subscriber(lines, chosen, move || writer.clone());
     // Also hears what libraries say through the `log` crate.
     let guard = subscriber.set_default();
     work();
@@ -58,16 +60,29 @@ fn wire_data_stays_out_of_the_log_at_every_level() {
 }
 
 #[test]
-fn json_lines_carry_the_ids_of_the_span() {
+fn json_lines_are_flat_and_have_the_ids_of_the_spans_at_the_top() {
     let log = logged(Format::Json, "info", || {
-        let span = tracing::info_span!("validate", job_id = "j", trace_id = "t");
-        span.in_scope(|| tracing::info!(verdict = "HEALTHY", "validation ended"));
+        let call = tracing::info_span!("rpc", trace_id = "t", span_id = Empty, outer = 1);
+        call.record("span_id", "s");
+        let _call = call.entered();
+        let job = tracing::info_span!("validate", job.id = "j", outer = 2);
+        job.in_scope(|| tracing::info!(verdict = "HEALTHY", count = 3, "validation ended"));
         tracing::debug!("below the level");
     });
     let line: serde_json::Value = serde_json::from_str(&log).expect("one line of JSON");
-    assert_eq!(line["message"], "validation ended");
-    assert_eq!(line["verdict"], "HEALTHY");
-    assert_eq!((&line["span"]["job_id"], &line["span"]["trace_id"]), (&"j".into(), &"t".into()));
+    let expect = [
+        ("message", "validation ended"),
+        ("verdict", "HEALTHY"),
+        ("trace_id", "t"),
+        ("span_id", "s"),
+        ("job.id", "j"),
+        ("level", "INFO"),
+    ];
+    for (name, value) in expect {
+        assert_eq!(line[name], value, "{name} in {line}");
+    }
+    assert_eq!((&line["count"], &line["outer"]), (&3.into(), &2.into()), "the inner one counts");
+    assert!(line["timestamp"].as_str().is_some_and(|time| time.ends_with('Z')), "{line}");
 }
 
 #[test]
@@ -78,9 +93,23 @@ fn text_without_a_terminal_has_no_colours() {
 
 #[test]
 fn a_wrong_collector_is_named() {
-    let config = Config { otlp: Some("not an address".to_owned()), ..Config::default() };
-    let error = provider(&config).expect_err("that is no address");
-    assert_eq!(error.to_string(), "cannot send traces to not an address");
+    let config = Config { otlp: Some("not an address".to_owned()), ..server() };
+    let error = Exports::of(&config).expect_err("that is no address");
+    assert_eq!(error.to_string(), "cannot send traces and metrics to not an address");
+}
+
+#[test]
+fn a_command_exports_nothing_and_a_server_can_be_scraped_without_a_collector() {
+    let command = Exports::of(&Config { service: None, ..server() }).expect("nothing to set up");
+    assert_eq!(command.scrape.text(), "");
+    let exports = Exports::of(&server()).expect("no collector, no trouble");
+    let text = exports.scrape.text();
+    assert!(text.contains("service_name=\"mailfleet-test\""), "{text}");
+}
+
+fn server() -> Config {
+    let service = Service { name: "mailfleet-test", instance: "test-1".to_owned() };
+    Config { service: Some(service), sampling: 1.0, ..Config::default() }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -88,13 +117,13 @@ async fn the_end_is_bounded_when_no_collector_answers() {
     // Accepts the connection by its backlog and never says a word.
     let silent = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
     let address = silent.local_addr().expect("an address");
-    let config = Config { otlp: Some(format!("http://{address}")), ..Config::default() };
-    let provider = provider(&config).expect("an address");
-    let chosen = filter::chosen(None, None).expect("a filter");
-    let lines = Lines { format: Format::Text, colour: Colour::Off };
-    let subscriber = subscriber(lines, chosen, &provider, io::sink);
-    tracing::subscriber::with_default(subscriber, || drop(tracing::info_span!("work").entered()));
-    let end = tokio::task::spawn_blocking(|| Guard(provider).shutdown());
-    let ended = tokio::time::timeout(4 * EXPORT_TIMEOUT, end).await;
+    let config = Config { otlp: Some(format!("http://{address}")), ..server() };
+    let exports = Exports::of(&config).expect("an address");
+    exports.install(config.sampling);
+    let span = trace::Span::root_or(None, || trace::Facts::new("work", trace::Kind::Internal));
+    assert!(span.is_recorded() && span.context().is_sampled());
+    drop(span);
+    let end = tokio::task::spawn_blocking(|| Guard(exports).shutdown());
+    let ended = tokio::time::timeout(2 * export::LAST, end).await;
     assert!(ended.is_ok(), "shutdown still waits");
 }

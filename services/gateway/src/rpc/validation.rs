@@ -48,8 +48,8 @@ impl<S: Store, Q: GatewayQueue> ValidationService for Validations<S, Q> {
         request: Request<v1::ValidateRequest>,
     ) -> Result<Response<Self::ValidateStream>, Status> {
         let came = Instant::now();
-        let (metadata, _, message) = request.into_parts();
-        let call = Call::begin(&metadata);
+        let (metadata, extensions, message) = request.into_parts();
+        let call = Call::begin(&extensions);
         let answer = Box::pin(self.accept(&metadata, message, &call, came));
         let answer = answer.instrument(call.span.clone()).await;
         call.answer(answer)
@@ -59,8 +59,8 @@ impl<S: Store, Q: GatewayQueue> ValidationService for Validations<S, Q> {
         &self,
         request: Request<v1::SubmitValidationRequest>,
     ) -> Result<Response<v1::SubmitValidationResponse>, Status> {
-        let (metadata, _, message) = request.into_parts();
-        let call = Call::begin(&metadata);
+        let (metadata, extensions, message) = request.into_parts();
+        let call = Call::begin(&extensions);
         let answer = Box::pin(self.store_only(&metadata, message, &call));
         let answer = answer.instrument(call.span.clone()).await;
         call.answer(answer)

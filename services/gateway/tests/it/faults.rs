@@ -136,6 +136,7 @@ async fn a_result_that_nobody_can_read_ends_its_leg_and_harms_nothing_else() {
         leg: delivery.leg(),
         dispatch: delivery.message.dispatch,
         outcome,
+        traceparent: None,
     };
     // Of another job, too, that nobody knows: it is passed over.
     let stray = WorkerMessage {

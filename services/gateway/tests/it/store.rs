@@ -7,10 +7,11 @@ use mailfleet_gateway::Config;
 use mailfleet_model::JobId;
 use mailfleet_model::fleet::{
     Added, Admission, BatchChange, BatchCounts, BatchDraft, BatchId, BatchOpened, BatchRecord,
-    BatchReport, BatchView, CauseCount, Dispatch, Erased, Fed, GroupId, GroupKey, GroupLimits,
-    GroupSettings, GroupView, ItemDraft, ItemFilter, ItemRecord, JobChange, JobDraft, JobFilter,
-    JobPage, JobState, JobView, LegId, LegRecord, Notice, NoticePage, NoticeTurn, Release,
-    ShardIndex, Store, StoreError, SubmitView, Submitted, TenantId, Timestamp, Usage, ZoneName,
+    BatchReport, BatchView, CauseCount, Census, Dispatch, Erased, Fed, GroupId, GroupKey,
+    GroupLimits, GroupSettings, GroupView, ItemDraft, ItemFilter, ItemRecord, JobChange, JobDraft,
+    JobFilter, JobPage, JobState, JobView, LegId, LegRecord, Notice, NoticePage, NoticeTurn,
+    Recent, Release, ShardIndex, Store, StoreError, SubmitView, Submitted, TenantId, Timestamp,
+    Usage, ZoneName,
 };
 use mailfleet_store::{Config as StoreConfig, Defaults, SqliteStore};
 
@@ -277,6 +278,14 @@ impl Store for TestStore {
 
     async fn forget_notices(&self, age: Duration, limit: u32) -> Result<u64, StoreError> {
         self.there()?.forget_notices(age, limit).await
+    }
+
+    async fn census(&self) -> Result<Census, StoreError> {
+        self.there()?.census().await
+    }
+
+    async fn recent(&self, window: Duration) -> Result<Recent, StoreError> {
+        self.there()?.recent(window).await
     }
 
     async fn purge(&self, age: Duration, limit: u32) -> Result<u64, StoreError> {

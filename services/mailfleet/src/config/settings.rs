@@ -78,6 +78,8 @@ pub(crate) struct Settings {
     pub(crate) tenants: Vec<TenantSettings>,
     /// OTLP collector, if any.
     pub(crate) otlp: Option<String>,
+    /// Share of traces that is recorded.
+    pub(crate) sampling: f64,
     /// Form of log lines.
     pub(crate) logs: LogForm,
     /// How we introduce ourselves.
@@ -128,6 +130,8 @@ pub(crate) struct TenantSettings {
 /// Form of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum LogForm {
+    /// For people on a terminal, for collectors elsewhere.
+    Auto,
     /// For people.
     Text,
     /// For collectors: one JSON object a line.
@@ -171,9 +175,11 @@ impl Settings {
             keep_events: from.span("events.keep"),
             tenants: from.tenants(),
             otlp: from.url("telemetry.otlp"),
+            sampling: from.share("telemetry.sampling"),
             logs: match from.text("telemetry.logs").as_deref() {
                 Some("json") => LogForm::Json,
-                _ => LogForm::Text,
+                Some("text") => LogForm::Text,
+                _ => LogForm::Auto,
             },
             identity: Identity {
                 ehlo_name: from.text("identity.ehlo_name"),
@@ -221,6 +227,11 @@ impl Values<'_> {
     pub(super) fn listen(&self, path: &str) -> SocketAddr {
         let value = self.0.get(path);
         value.and_then(|v| if let Value::Listen(a) = v { Some(*a) } else { None }).expect(KIND)
+    }
+
+    fn share(&self, path: &str) -> f64 {
+        let value = self.0.get(path);
+        value.and_then(|v| if let Value::Share(n) = v { Some(*n) } else { None }).expect(KIND)
     }
 
     fn count(&self, path: &str) -> u64 {

@@ -64,6 +64,7 @@ pub(super) fn literal(value: &Value) -> String {
         Value::Path(path) => quoted(&path.to_string_lossy()),
         Value::Text(text) => quoted(text),
         Value::Count(number) => number.to_string(),
+        Value::Share(share) => share.to_string(),
         Value::Span(span) => quoted(&crate::span::write(*span)),
         Value::Networks(networks) => list(networks.iter().map(ToString::to_string)),
         Value::Addresses(addresses) => list(addresses.iter().map(ToString::to_string)),

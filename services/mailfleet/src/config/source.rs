@@ -94,7 +94,7 @@ fn raw(value: &Spanned<DeValue<'_>>, lines: &Lines<'_>) -> Raw {
             };
             Raw::Table(entries.into_iter().map(entry).collect())
         }
-        DeValue::Float(_) => Raw::Other("a number with a fraction"),
+        DeValue::Float(float) => Raw::Fraction(float.as_str().to_owned()),
         DeValue::Boolean(_) => Raw::Other("true or false"),
         DeValue::Datetime(_) => Raw::Other("a date"),
     }

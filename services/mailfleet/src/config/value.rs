@@ -19,6 +19,8 @@ pub(super) enum Raw {
     Text(String),
     /// A whole number, in digits.
     Number(String),
+    /// A number with a fraction, in digits.
+    Fraction(String),
     /// An array; with the line of each item.
     List(Vec<(usize, Raw)>),
     /// A table; with the line of each value.
@@ -49,6 +51,8 @@ pub(crate) enum Kind {
         /// Largest.
         max: u64,
     },
+    /// A share: a number from 0 to 1.
+    Share,
     /// A duration with its unit.
     Span {
         /// Shortest, in seconds.
@@ -78,6 +82,8 @@ pub(crate) enum Value {
     Text(String),
     /// A whole number.
     Count(u64),
+    /// A share.
+    Share(f64),
     /// A duration.
     Span(Duration),
     /// Networks.
@@ -116,7 +122,8 @@ impl Kind {
                 Err(vec!["can only be set in a file".to_owned().into()])
             }
             (Self::Networks | Self::Addresses | Self::Paths, Raw::List(items)) => self.list(items),
-            (Self::Count { .. }, Raw::Number(digits)) => self.scalar(digits),
+            (Self::Count { .. } | Self::Share, Raw::Number(digits))
+            | (Self::Share, Raw::Fraction(digits)) => self.scalar(digits),
             (Self::Span { .. }, Raw::Number(digits)) => {
                 let text = format!("found {digits} without a unit; {}", self.expected());
                 Err(vec![text.into()])
@@ -159,6 +166,10 @@ impl Kind {
             Self::Count { min, max } => {
                 let number = text.parse().ok();
                 number.filter(|n| (*min..=*max).contains(n)).map(Value::Count)
+            }
+            Self::Share => {
+                let number = text.parse().ok();
+                number.filter(|n| (0.0..=1.0).contains(n)).map(Value::Share)
             }
             Self::Span { min_s, max_s } => {
                 let range = Duration::from_secs(*min_s)..=Duration::from_secs(*max_s);
@@ -220,6 +231,7 @@ impl Kind {
             Self::Text { what } => format!("expected {what}"),
             Self::Word(words) => format!("expected {}", any_of(words)),
             Self::Count { min, max } => format!("expected a whole number from {min} to {max}"),
+            Self::Share => "expected a number from 0 to 1, such as 0.1".to_owned(),
             Self::Span { min_s, max_s } => {
                 format!(
                     "expected a duration with its unit, such as \"30s\", from {min_s}s to {max_s}s"
@@ -316,6 +328,7 @@ impl Raw {
         match self {
             Self::Text(text) => format!("{text:?}"),
             Self::Number(digits) => digits.clone(),
+            Self::Fraction(_) => "a number with a fraction".to_owned(),
             Self::List(_) => "a list".to_owned(),
             Self::Table(_) => "a table".to_owned(),
             Self::Other(what) => (*what).to_owned(),

@@ -42,6 +42,13 @@ pub(super) fn waterfall(job: &v1::Job, language: Language, width: usize) -> Resu
     for leg in &report.legs {
         text.push_str(&lines(leg, created, &scale, language));
     }
+    let last = report.legs.iter().filter_map(|leg| leg.started.checked_add(leg.elapsed)).max();
+    let last = last.and_then(|last| last.duration_since(created).ok()).unwrap_or(whole).min(whole);
+    let words = match language {
+        Language::English => "until the report stood",
+        Language::Japanese => "報告書の完成まで",
+    };
+    row(&mut text, " ", words, whole - last, &paint(DIM, scale.bar(last, whole - last, '░')));
     Ok(text)
 }
 

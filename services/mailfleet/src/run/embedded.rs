@@ -17,7 +17,7 @@ use crate::exit::{Error, Exit};
 
 /// Runs until the first signal, then drains; a second signal ends the process.
 pub(crate) async fn serve(args: &ServeArgs, verbose: u8) -> Result<Exit, Error> {
-    let process = Process::begin(args, verbose)?;
+    let process = Process::begin(args, verbose, "mailfleet")?;
     let settings = &process.settings;
     if settings.broker.is_some() {
         return Err(Error::Request(
@@ -46,7 +46,7 @@ pub(crate) async fn serve(args: &ServeArgs, verbose: u8) -> Result<Exit, Error> 
     let probe = parts::shared_probe(settings)?;
     let rules = parts::rules(settings);
     let broker = InProcess::new(&parts::topology(settings));
-    let (gateway_id, worker_id) = (parts::gateway_id(), parts::worker_id());
+    let (gateway_id, worker_id) = (parts::gateway_id(&process.run), parts::worker_id(&process.run));
     let mut config = WorkerConfig::new(worker_id.clone(), settings.zone.clone());
     (config.shards, config.slots, config.alone) = (settings.shards, settings.slots, true);
     (config.drain, config.rules) = (settings.drain, rules.clone());
@@ -75,8 +75,8 @@ pub(crate) async fn serve(args: &ServeArgs, verbose: u8) -> Result<Exit, Error> 
         let gateway = Arc::clone(running.gateway());
         vec![admin::gateway(move || gateway.is_ready()), admin::worker(health)]
     };
-    let closing = CancellationToken::new();
-    let admin = tokio::spawn(admin::serve(admin, ready, closing.clone()));
+    let (closing, scrape) = (CancellationToken::new(), process.logs.scrape());
+    let admin = tokio::spawn(admin::serve(admin, ready, scrape, closing.clone()));
     process.announce(
         "mailfleet listens on",
         &[("listen", server.local_addr()), ("admin", admin_at)],

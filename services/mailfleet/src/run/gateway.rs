@@ -14,7 +14,7 @@ use crate::exit::{Error, Exit};
 
 /// Runs until the first signal, then drains; a second signal ends the process.
 pub(crate) async fn gateway(args: &ServeArgs, verbose: u8) -> Result<Exit, Error> {
-    let process = Process::begin(args, verbose)?;
+    let process = Process::begin(args, verbose, "mailfleet-gateway")?;
     let settings = &process.settings;
     let broker = parts::rabbit(settings)?;
     let admin = admin::bind(settings.admin).await?;
@@ -23,7 +23,7 @@ pub(crate) async fn gateway(args: &ServeArgs, verbose: u8) -> Result<Exit, Error
     let spread = opened.store.spread_groups(&zones).await;
     spread.context("cannot tell new zones what operators have set")?;
     let probe = parts::shared_probe(settings)?;
-    let id = parts::gateway_id();
+    let id = parts::gateway_id(&process.run);
     let queue = broker.gateway(id.clone()).await.context("cannot use the broker (broker.url)")?;
     let gateway = Parts {
         id: id.clone(),
@@ -44,8 +44,8 @@ pub(crate) async fn gateway(args: &ServeArgs, verbose: u8) -> Result<Exit, Error
         let gateway = Arc::clone(running.gateway());
         vec![admin::gateway(move || gateway.is_ready())]
     };
-    let closing = CancellationToken::new();
-    let admin = tokio::spawn(admin::serve(admin, ready, closing.clone()));
+    let (closing, scrape) = (CancellationToken::new(), process.logs.scrape());
+    let admin = tokio::spawn(admin::serve(admin, ready, scrape, closing.clone()));
     let what = format!("mailfleet gateway {id} listens on");
     process.announce(&what, &[("listen", server.local_addr()), ("admin", admin_at)])?;
     let served = server.serve(process.shutdown.clone().cancelled_owned()).await;

@@ -15,7 +15,7 @@ pub(crate) use worker::worker;
 use std::net::SocketAddr;
 
 use anyhow::Context as _;
-use mailfleet_telemetry::Guard;
+use mailfleet_telemetry::{Guard, Service};
 use tokio_util::sync::CancellationToken;
 
 use crate::args::ServeArgs;
@@ -28,23 +28,28 @@ use crate::{logs, signals};
 /// A server process while it runs: its settings, its logs, and what ends it.
 struct Process {
     settings: Settings,
+    /// This run's own name: of the gateway, of the worker, and in traces.
+    run: String,
     logs: Guard,
     /// Cancelled by the first signal; the second one ends the process.
     shutdown: CancellationToken,
 }
 
 impl Process {
-    fn begin(args: &ServeArgs, verbose: u8) -> Result<Self, Error> {
+    /// `service` is how collectors know this part of the fleet.
+    fn begin(args: &ServeArgs, verbose: u8, service: &'static str) -> Result<Self, Error> {
         let settings = Settings::of(&load(args.config.as_deref())?);
-        let logs = logs::for_server(verbose, &settings)?;
+        let run = parts::run_name();
+        let service = Service { name: service, instance: run.clone() };
+        let logs = logs::for_server(verbose, &settings, service)?;
         let shutdown = signals::cancel_on_signal().context("cannot listen for signals")?;
-        Ok(Self { settings, logs, shutdown })
+        Ok(Self { settings, run, logs, shutdown })
     }
 
     /// Says that the process can be used from here on; scripts wait for this line.
     fn announce(&self, what: &str, addresses: &[(&str, SocketAddr)]) -> Result<(), Error> {
         let line = match self.settings.logs {
-            LogForm::Text => {
+            LogForm::Text | LogForm::Auto => {
                 let (first, rest) =
                     addresses.split_first().map_or((None, &[][..]), |(f, r)| (Some(f), r));
                 let first = first.map(|(_, at)| format!(" {}", self.url(*at)));

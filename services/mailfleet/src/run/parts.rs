@@ -235,17 +235,17 @@ pub(super) fn pools(settings: &Settings) -> Result<Pools, Error> {
 }
 
 /// A name for this run of a gateway.
-pub(super) fn gateway_id() -> GatewayId {
-    run_name().parse().expect("host names are cut down to what names allow")
+pub(super) fn gateway_id(run: &str) -> GatewayId {
+    run.parse().expect("host names are cut down to what names allow")
 }
 
 /// A name for this run of a worker.
-pub(super) fn worker_id() -> WorkerId {
-    run_name().parse().expect("host names are cut down to what names allow")
+pub(super) fn worker_id(run: &str) -> WorkerId {
+    run.parse().expect("host names are cut down to what names allow")
 }
 
 /// The machine's name, so that people find it, and digits that no other run has.
-fn run_name() -> String {
+pub(super) fn run_name() -> String {
     let host = nix::unistd::gethostname().unwrap_or_default();
     let host = host.to_string_lossy().to_ascii_lowercase();
     let plain = |c: &char| c.is_ascii_lowercase() || c.is_ascii_digit() || *c == '-';

@@ -13,7 +13,7 @@ use crate::exit::{Error, Exit};
 
 /// Runs until the first signal, then drains; a second signal ends the process.
 pub(crate) async fn worker(args: &ServeArgs, verbose: u8) -> Result<Exit, Error> {
-    let process = Process::begin(args, verbose)?;
+    let process = Process::begin(args, verbose, "mailfleet-worker")?;
     let settings = &process.settings;
     let broker = parts::rabbit(settings)?;
     if settings.pools_of(&settings.zone).next().is_none() {
@@ -28,16 +28,16 @@ pub(crate) async fn worker(args: &ServeArgs, verbose: u8) -> Result<Exit, Error>
     pools.prove().await.context("the egress pools cannot be used (egress.pool)")?;
     let keys = Arc::new(parts::ring(settings, false)?);
     let runner = Runner::new(parts::shared_probe(settings)?, keys, pools);
-    let id = parts::worker_id();
+    let id = parts::worker_id(&process.run);
     let queue = broker.worker(id.clone()).await.context("cannot use the broker (broker.url)")?;
     let mut config = WorkerConfig::new(id.clone(), settings.zone.clone());
     (config.shards, config.slots) = (settings.shards, settings.slots);
     config.rules = parts::rules(settings);
     let worker = Worker::new(config, queue, runner);
-    let closing = CancellationToken::new();
+    let (closing, scrape) = (CancellationToken::new(), process.logs.scrape());
     let admin_at = admin.local_addr().context("the admin port is gone")?;
     let ready = vec![admin::worker(worker.health())];
-    let admin = tokio::spawn(admin::serve(admin, ready, closing.clone()));
+    let admin = tokio::spawn(admin::serve(admin, ready, scrape, closing.clone()));
     let what = format!("mailfleet worker {id} runs in zone {}, health on", settings.zone);
     process.announce(&what, &[("admin", admin_at)])?;
     let worked = worker.run(process.shutdown.clone()).await;

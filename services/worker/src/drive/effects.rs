@@ -12,12 +12,14 @@ use mailfleet_model::fleet::{
     Delivery, Dispatch, LegId, LegMessage, Outcome, ShardIndex, WorkerMessage, WorkerQueue,
 };
 use mailfleet_telemetry::chain;
+use mailfleet_telemetry::metrics::{self, Clock, Queue};
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 
 use super::chores::{Chore, Ended};
 use super::{Drive, Happening};
 use crate::claim::{COMMANDS, Command, Holder, Place};
+use crate::clock;
 
 /// Longest time that ending a connection may take.
 const ABORT: Duration = Duration::from_secs(1);
@@ -30,8 +32,8 @@ const CLOSING: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(super) struct HeldClaim {
     commands: mpsc::Sender<Command>,
-    /// What is out, by its tag.
-    messages: HashMap<u64, LegMessage>,
+    /// What is out, by its tag, and since when.
+    messages: HashMap<u64, (LegMessage, Clock)>,
 }
 
 impl<Q: WorkerQueue> Drive<Q> {
@@ -42,7 +44,7 @@ impl<Q: WorkerQueue> Drive<Q> {
             Effect::Probe => self.probe(),
             Effect::Claim(shard, id) => self.claim(shard, id),
             Effect::Close(_, id) => {
-                if let Some(claim) = self.claims.remove(&id) {
+                if let Some(claim) = self.forget_claim(id) {
                     // Dropping the sender gives the shard up too, only less politely.
                     drop(claim.commands.try_send(Command::Close(self.voice.last())));
                 }
@@ -63,8 +65,19 @@ impl<Q: WorkerQueue> Drive<Q> {
     ) {
         let Some(claim) = self.claims.get_mut(&id) else { return };
         let offer = Offer::of(&delivery, source);
-        claim.messages.insert(delivery.tag, delivery.message);
+        metrics::consumed(Queue::Shard);
+        self.legs.note_trace(delivery.message.leg, delivery.message.traceparent.clone());
+        claim.messages.insert(delivery.tag, (delivery.message, Clock::new()));
         self.tell(Event::Delivered(shard, id, offer)).await;
+    }
+
+    /// A claim is not ours any more, nor are its deliveries.
+    fn forget_claim(&mut self, id: ClaimId) -> Option<HeldClaim> {
+        let claim = self.claims.remove(&id)?;
+        for (message, _) in claim.messages.values() {
+            self.legs.forget_trace(message.leg);
+        }
+        Some(claim)
     }
 
     fn act(&mut self, claim: ClaimId, action: Action) {
@@ -72,7 +85,10 @@ impl<Q: WorkerQueue> Drive<Q> {
             Action::Start(leg, tag) => {
                 let message = self.claims.get(&claim).and_then(|held| held.messages.get(&tag));
                 match message.cloned() {
-                    Some(message) => self.start_leg(leg, message),
+                    Some((message, delivered)) => {
+                        metrics::waited(message.class, delivered.elapsed());
+                        self.start_leg(leg, message);
+                    }
                     None => tracing::error!(%leg, "a leg was started that nobody delivered"),
                 }
             }
@@ -93,13 +109,19 @@ impl<Q: WorkerQueue> Drive<Q> {
 
     pub(super) fn publish(&mut self, leg: LegId, dispatch: Dispatch, outcome: Outcome) {
         let worker = self.config.worker.clone();
-        self.outbox.publish(WorkerMessage { worker, leg, dispatch, outcome });
+        let traceparent = self.legs.trace(leg);
+        if let Outcome::Returned(returned) = &outcome {
+            metrics::leg_returned(&returned.reason);
+        }
+        self.outbox.publish(WorkerMessage { worker, leg, dispatch, outcome, traceparent });
     }
 
     /// Acks of a claim that is lost are left out: they would mean another delivery.
     fn ack(&mut self, claim: ClaimId, tag: u64) {
         let Some(held) = self.claims.get_mut(&claim) else { return };
-        held.messages.remove(&tag);
+        if let Some((message, _)) = held.messages.remove(&tag) {
+            self.legs.forget_trace(message.leg);
+        }
         if let Err(error) = held.commands.try_send(Command::Ack(tag)) {
             tracing::warn!(%error, "an ack was lost, its leg will come again");
         }
@@ -124,11 +146,13 @@ impl<Q: WorkerQueue> Drive<Q> {
 
     async fn disconnect(&mut self) {
         if !self.claims.is_empty() {
+            metrics::fence_tripped();
             let n_shards = self.claims.len();
             tracing::warn!(n_shards, "the connection to the broker is lost, with its shards");
         }
         self.epoch += 1;
         self.claims.clear();
+        self.legs.forget_traces();
         if timeout(ABORT, self.queue.abort()).await.is_err() {
             tracing::error!("the connection to the broker does not end");
         }
@@ -150,6 +174,7 @@ impl<Q: WorkerQueue> Drive<Q> {
     }
 
     fn claim(&mut self, shard: ShardIndex, id: ClaimId) {
+        self.meter.claiming(shard, clock::now());
         let (commands, taken) = mpsc::channel(COMMANDS);
         self.claims.insert(id, HeldClaim { commands, messages: HashMap::new() });
         let holder = Holder {
@@ -172,7 +197,7 @@ impl<Q: WorkerQueue> Drive<Q> {
         match chore {
             Chore::Claim(shard, id) if self.claims.contains_key(&id) => {
                 self.tell(Event::ClaimLost(shard, id)).await;
-                self.claims.remove(&id);
+                self.forget_claim(id);
             }
             Chore::Connection(epoch) if panic.is_some() && epoch == self.epoch => {
                 self.tell(Event::ConnectionLost).await;

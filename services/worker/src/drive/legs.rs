@@ -7,10 +7,13 @@ use std::time::Duration;
 use mailfleet_engine::own::Ending;
 use mailfleet_engine::worker::Event;
 use mailfleet_model::fleet::{Dispatch, LegEnd, LegId, LegMessage, Outcome, WorkerQueue};
+use mailfleet_telemetry::spans;
+use mailfleet_telemetry::trace::Span;
 use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
+use tracing::field::Empty;
 
 use super::Drive;
 use crate::runner::{self, Errand, Ran, Runner};
@@ -24,6 +27,8 @@ pub(super) struct Legs {
     tasks: JoinSet<Option<Ran>>,
     running: HashMap<Id, Running>,
     by_leg: HashMap<LegId, Id>,
+    /// What the news of a leg go on: its run's context, and its job's before it has run.
+    traces: HashMap<LegId, String>,
 }
 
 /// A leg that runs.
@@ -61,14 +66,40 @@ impl Legs {
         self.running.get(self.by_leg.get(&leg)?)
     }
 
+    /// The context that news of a leg go on.
+    pub(super) fn trace(&self, leg: LegId) -> Option<String> {
+        self.traces.get(&leg).cloned()
+    }
+
+    /// A leg was delivered. One that runs keeps its run's context.
+    pub(super) fn note_trace(&mut self, leg: LegId, traceparent: Option<String>) {
+        if let Some(traceparent) = traceparent {
+            self.traces.entry(leg).or_insert(traceparent);
+        }
+    }
+
+    /// A leg's delivery is acked: nothing more is said about it.
+    pub(super) fn forget_trace(&mut self, leg: LegId) {
+        self.traces.remove(&leg);
+    }
+
+    /// Every shard is lost.
+    pub(super) fn forget_traces(&mut self) {
+        self.traces.clear();
+    }
+
     fn start(&mut self, runner: Arc<Runner>, errand: Errand) {
         let (message, cancel) = (errand.message.clone(), errand.cancel.clone());
-        let span = tracing::info_span!("leg", leg = %message.leg, kind = %message.kind);
-        // The job's trace goes on here.
-        mailfleet_telemetry::continue_trace(&span, |name| match name {
-            "traceparent" => message.traceparent.as_deref(),
-            _ => None,
-        });
+        let context = errand.span.as_ref().map(Span::context);
+        let span = tracing::info_span!(
+            "leg", leg = %message.leg, kind = %message.kind,
+            job.id = %message.leg.job, trace_id = Empty, span_id = Empty
+        );
+        if let Some(context) = context {
+            span.record("trace_id", tracing::field::display(context.trace_id()));
+            span.record("span_id", context.span_id());
+            self.traces.insert(message.leg, context.to_string());
+        }
         let cancelled = cancel.clone();
         let work = async move {
             let farewell = async {
@@ -106,6 +137,7 @@ impl<Q: WorkerQueue> Drive<Q> {
         self.legs.abort(leg);
         let errand = Errand {
             observer: runner::observer(&self.queue, &message),
+            span: spans::process(&message),
             message,
             switchboard: Arc::clone(&self.switchboard),
             cancel: CancellationToken::new(),

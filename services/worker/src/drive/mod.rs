@@ -8,6 +8,7 @@
 mod chores;
 mod effects;
 mod legs;
+mod meter;
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -34,6 +35,7 @@ use crate::switchboard::Switchboard;
 use chores::Chores;
 use effects::HeldClaim;
 use legs::Legs;
+use meter::Meter;
 
 /// How often the engine looks at the time.
 const TICK: Duration = Duration::from_millis(250);
@@ -120,6 +122,7 @@ struct Drive<Q> {
     happenings: mpsc::Receiver<Happening>,
     state: watch::Sender<State>,
     tidied: mailfleet_engine::Monotonic,
+    meter: Meter,
 }
 
 impl<Q: WorkerQueue> Drive<Q> {
@@ -148,6 +151,7 @@ impl<Q: WorkerQueue> Drive<Q> {
             happenings,
             state,
             tidied: now,
+            meter: Meter::default(),
             config: config.clone(),
             queue,
             runner,
@@ -202,6 +206,7 @@ impl<Q: WorkerQueue> Drive<Q> {
             *known = state;
             changed
         });
+        self.meter.look(&self.engine, now);
         if TIDY <= now.since(self.tidied) {
             self.tidied = now;
             self.switchboard.tidy(now);

@@ -21,7 +21,9 @@ use mailfleet_model::leg::{IncomingPlan, LegPlan, LegReport, LegSpec, Marks, Out
 use mailfleet_model::{FaultCode, LegObserver, Login};
 use mailfleet_probe::companion::{Companion, Terms};
 use mailfleet_probe::{Admission, LegTask, Probe, run_leg_if};
-use mailfleet_telemetry::chain;
+use mailfleet_telemetry::metrics::{self, Clock, Queue};
+use mailfleet_telemetry::trace::Span;
+use mailfleet_telemetry::{chain, spans};
 use mailfleet_vault::KeyRing;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
@@ -62,6 +64,8 @@ pub(crate) struct Errand {
     pub(crate) message: LegMessage,
     pub(crate) switchboard: Arc<Switchboard>,
     pub(crate) observer: Arc<dyn LegObserver>,
+    /// The leg's run, as it is traced.
+    pub(crate) span: Option<Span>,
     /// Ends the leg early, with a farewell to the server.
     pub(crate) cancel: CancellationToken,
     pub(crate) fence: FenceLine,
@@ -101,6 +105,13 @@ impl Runner {
     ///
     /// Behind the fence it does not dial and waits to be ended from outside.
     pub(crate) async fn run(&self, errand: Errand) -> Ran {
+        let clock = Clock::new();
+        let ran = self.try_run(errand).await;
+        metrics::processed(Queue::Shard, clock);
+        ran
+    }
+
+    async fn try_run(&self, errand: Errand) -> Ran {
         let order = match LegOrder::from_payload(&errand.message.payload) {
             Ok(order) => order,
             Err(error) => {
@@ -159,7 +170,7 @@ impl Runner {
         (pool, source): (&Pool, Option<IpAddr>),
         errand: Errand,
     ) -> Ran {
-        let Errand { message, switchboard, observer, cancel, fence } = errand;
+        let Errand { message, switchboard, observer, mut span, cancel, fence } = errand;
         let companion = companion(&switchboard, &message, &order);
         let LegOrder { mailbox, endpoint, tls, plan, budget, .. } = order;
         let host = endpoint.host.clone();
@@ -191,8 +202,14 @@ impl Runner {
         if !fence.is_open() {
             return std::future::pending().await;
         }
-        match fenced(&fence, run_leg_if(&self.probe, task, &admit)).await {
+        let leaving = metrics::egress(source);
+        let ran = fenced(&fence, run_leg_if(&self.probe, task, &admit)).await;
+        drop(leaving);
+        match ran {
             Some(report) => {
+                if let Some(span) = &mut span {
+                    spans::ran(span, &report);
+                }
                 note_egress(&report, pool, source);
                 Ran::Ended(ended(report))
             }
@@ -217,6 +234,7 @@ fn note_egress(report: &LegReport, pool: &Pool, source: Option<IpAddr>) {
 }
 
 fn ended(mut report: LegReport) -> LegEnd {
+    metrics::leg_ended(&report);
     let mut payload = leg_result_payload(&report);
     if MAX_REPORT < payload.0.len() {
         // Marks are all that can be that long. The arrival leg does without them.

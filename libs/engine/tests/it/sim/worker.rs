@@ -202,6 +202,7 @@ impl World {
             leg,
             dispatch,
             outcome,
+            traceparent: None,
         };
         match action {
             Action::Start(leg, _) => self.dial(index, leg),
@@ -261,7 +262,16 @@ impl World {
         let (end, ending) = self.answer(leg);
         self.engine(index, Event::Ended(leg, ending));
         let worker = self.workers[index].id.clone();
-        self.say(index, WorkerMessage { worker, leg, dispatch, outcome: Outcome::Ended(end) });
+        self.say(
+            index,
+            WorkerMessage {
+                worker,
+                leg,
+                dispatch,
+                outcome: Outcome::Ended(end),
+                traceparent: None,
+            },
+        );
     }
 
     fn still_runs(&self, index: usize, leg: LegId, serial: u64) -> Option<Dispatch> {

@@ -5,6 +5,7 @@
 
 pub(crate) mod advance;
 pub(crate) mod batches;
+pub(crate) mod census;
 pub(crate) mod ends;
 pub(crate) mod feeding;
 pub(crate) mod groups;
@@ -131,6 +132,11 @@ macro_rules! suite {
             another_tenants_batch_is_unknown,
             counters_equal_the_sum_of_the_items,
             a_resumed_batch_names_its_groups,
+        );
+        $crate::conformance::suite!(@module census $place:
+            what_waits_is_counted_over_all_tenants,
+            items_of_batches_are_counted_until_they_end,
+            what_has_just_ended_is_counted,
         );
         $crate::conformance::suite!(@module items $place:
             an_upload_goes_on_where_it_broke_off,

@@ -39,8 +39,8 @@ impl<S: Store, Q: GatewayQueue> BatchService for Batches<S, Q> {
         &self,
         request: Request<Streaming<v1::CreateBatchRequest>>,
     ) -> Result<Response<v1::CreateBatchResponse>, Status> {
-        let (metadata, _, stream) = request.into_parts();
-        Box::pin(upload::take(&self.0, &metadata, stream)).await.map(Response::new)
+        let (metadata, extensions, stream) = request.into_parts();
+        Box::pin(upload::take(&self.0, (&metadata, &extensions), stream)).await.map(Response::new)
     }
 
     async fn get_batch(

@@ -9,16 +9,17 @@ use mailfleet_api::request::batch::{Item, Template, Upload, parse_settings};
 use mailfleet_api::v1::create_batch_request::Part;
 use mailfleet_api::{batch as wire, v1};
 use mailfleet_engine::batch::Ask;
+use mailfleet_model::Violations;
 use mailfleet_model::fleet::{
     Added, BatchDraft, BatchId, BatchOpened, BatchState, GatewayQueue, ItemDraft, RequestKey, Store,
 };
-use mailfleet_model::{TraceId, Violations};
 use tonic::metadata::MetadataMap;
-use tonic::{Status, Streaming};
+use tonic::{Extensions, Status, Streaming};
 use uuid::Uuid;
 
 use crate::gateway::Gateway;
 use crate::item::KnownGroups;
+use crate::server::Traced;
 use crate::status;
 use crate::tenants::{Caller, Role};
 
@@ -26,15 +27,13 @@ use crate::tenants::{Caller, Role};
 const STORED: usize = 500;
 /// Most items in one message.
 const MESSAGE: usize = 1_000;
-/// Longest `traceparent` of version 00, in bytes (W3C Trace Context).
-const TRACEPARENT: usize = 55;
 /// Most wrong fields that are told.
 const TOLD: usize = 1_000;
 
 /// Takes a batch in.
 pub(super) async fn take<S: Store, Q: GatewayQueue>(
     gateway: &Arc<Gateway<S, Q>>,
-    metadata: &MetadataMap,
+    (metadata, extensions): (&MetadataMap, &Extensions),
     mut stream: Streaming<v1::CreateBatchRequest>,
 ) -> Result<v1::CreateBatchResponse, Status> {
     let caller = gateway.caller(metadata, Role::Submitter, None)?;
@@ -48,7 +47,7 @@ pub(super) async fn take<S: Store, Q: GatewayQueue>(
         }
         status::invalid(&told, None)
     })?;
-    let (batch, state) = open(gateway, &caller, &upload, metadata).await?;
+    let (batch, state) = open(gateway, &caller, &upload, extensions).await?;
     let mut taking = Taking {
         gateway: Arc::clone(gateway),
         caller,
@@ -93,9 +92,10 @@ async fn open<S: Store, Q: GatewayQueue>(
     gateway: &Gateway<S, Q>,
     caller: &Caller,
     upload: &Upload,
-    metadata: &MetadataMap,
+    extensions: &Extensions,
 ) -> Result<(BatchId, BatchState), Status> {
     let tenant = &caller.tenant.name;
+    let traced = extensions.get::<Traced>();
     let body = gateway.ring.request_tag(tenant, &[b"batch", upload.body.expose()]);
     let draft = BatchDraft {
         id: BatchId(Uuid::now_v7()),
@@ -103,19 +103,12 @@ async fn open<S: Store, Q: GatewayQueue>(
         request: upload.request_id.map(|id| RequestKey { id: id.to_string(), body }),
         display_name: upload.display_name.clone(),
         settings: upload.settings,
-        traceparent: traceparent(metadata),
+        traceparent: traced.map(|traced| traced.context.to_string()),
     };
     match gateway.store.open_batch(&draft).await.map_err(|error| status::store(&error, None))? {
         BatchOpened::There(batch, state) => Ok((batch, state)),
         BatchOpened::RequestIdReused => Err(status::request_id_reused(None)),
     }
-}
-
-/// The caller's trace, if it is one.
-fn traceparent(metadata: &MetadataMap) -> Option<String> {
-    let text = super::super::ascii(metadata, "traceparent")?;
-    let id = text.split('-').nth(1).and_then(|id| id.parse::<TraceId>().ok());
-    (id.is_some() && text.len() <= TRACEPARENT).then(|| text.to_owned())
 }
 
 /// An upload on its way.
