@@ -48,7 +48,7 @@ install_packages() (
     }
     if command -v systemctl >/dev/null; then
         systemctl --quiet disable dovecot.service postfix.service rabbitmq-server.service \
-            postgresql.service 2>/dev/null || true
+            postgresql.service prometheus.service 2>/dev/null || true
     fi
 )
 

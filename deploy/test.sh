@@ -34,7 +34,7 @@ TEXT
 # The servers that the tests talk to, and what deploy/lab needs to run them.
 PACKAGES=(
     dovecot-imapd dovecot-pop3d dovecot-lmtpd dovecot-submissiond dovecot-auth-lua postfix
-    rabbitmq-server postgresql debootstrap openssl python3 procps time util-linux ca-certificates
+    rabbitmq-server postgresql prometheus debootstrap openssl python3 procps time util-linux ca-certificates
 )
 
 ONLY=""
@@ -183,6 +183,7 @@ fi
 must lab,unit,load "Debian packages" install_packages "${PACKAGES[@]}"
 step lint "Formatting" cargo fmt --all --check
 step lint "Clippy" cargo clippy --workspace --all-targets --locked -- -D warnings
+step unit "Alert rules and dashboard" deploy/observe/check
 step deny "Dependencies" check_dependencies
 must lab,unit,load "Mail servers start" lab_up
 step lab "Mail servers answer as expected" deploy/lab/check

@@ -35,12 +35,14 @@ pub(crate) async fn run<S: Store, Q: GatewayQueue>(gateway: Arc<Gateway<S, Q>>) 
 impl<S: Store, Q: GatewayQueue> Gateway<S, Q> {
     /// How many workers are heard, and how many shards nobody says he owns.
     fn around(&self) -> (usize, usize) {
-        let (zone, now) = (&self.config.zone, self.now());
+        let (zones, now) = (self.zones(), self.now());
         let workers = self.members.all(now);
-        let workers = workers.iter().filter(|member| member.news.zone == *zone).count();
+        let workers = workers.iter().filter(|member| zones.contains(&member.news.zone)).count();
         let shards = (0..self.rules.collect.shards.get()).map(ShardIndex);
-        let unowned =
-            shards.filter(|shard| self.members.owners(zone, *shard, now).is_empty()).count();
-        (workers, unowned)
+        let unowned = zones.iter().map(|zone| {
+            let is_free = |shard: &ShardIndex| self.members.owners(zone, *shard, now).is_empty();
+            shards.clone().filter(is_free).count()
+        });
+        (workers, unowned.sum())
     }
 }

@@ -8,7 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::{StreamExt as _, stream};
-use mailfleet_model::fleet::{GatewayQueue, NoticeTurn, QueueError, Store, StoreError};
+use mailfleet_model::fleet::{GatewayQueue, NoticeTurn, QueueError, Store, StoreError, Subject};
+use mailfleet_telemetry::metrics;
 use tokio::sync::{Notify, watch};
 use tokio::time::{sleep, timeout};
 
@@ -137,7 +138,13 @@ impl<S: Store, Q: GatewayQueue> Gateway<S, Q> {
             }
             let outcomes: Vec<Result<u64, QueueError>> = stream::iter(notices)
                 .map(|notice| async move {
-                    self.queue.publish_notice(&notice).await.map(|()| notice.serial)
+                    let sent = self.queue.publish_notice(&notice).await;
+                    let event = match notice.subject {
+                        Subject::Job(_) => "job",
+                        Subject::Batch(_) => "batch",
+                    };
+                    metrics::event_published(event, sent.as_ref().err().map(QueueError::kind));
+                    sent.map(|()| notice.serial)
                 })
                 .buffered(TURN.1)
                 .collect()

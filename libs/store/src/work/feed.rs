@@ -74,7 +74,7 @@ impl Work for FeedBatch {
             let BatchRecord { id, state, .. } = batch;
             let pause = batch.pause.as_ref().map(|pause| pause.cause);
             let turned = BatchTurned { batch: id, state, pause };
-            NewNotice::turned(&batch.tenant, traceparent.as_deref(), turned)
+            NewNotice::turned(&batch.tenant, batch.traceparent.as_deref(), turned)
         });
         if let Some(notice) = &notice {
             notice.write(&mut writes);

@@ -1,5 +1,6 @@
 //! Counters of trouble begin at zero: an alert cannot see a rise from nothing to one.
 
+use mailfleet_model::fleet::ReturnReason;
 use mailfleet_model::{FaultCode, Protocol};
 use opentelemetry::KeyValue;
 
@@ -22,6 +23,10 @@ pub(crate) fn begin() {
     }
     for why in ["unknown_key", "wrong_use", "damaged"] {
         instruments.unseal_failures.add(0, &[KeyValue::new("mailfleet.reason", why)]);
+    }
+    for reason in [ReturnReason::Redelivered, ReturnReason::Breaker, ReturnReason::Busy] {
+        let reason: &'static str = reason.into();
+        instruments.returned.add(0, &[KeyValue::new("mailfleet.reason", reason)]);
     }
     for protocol in [Protocol::Imap, Protocol::Pop3, Protocol::Smtp] {
         let protocol: &'static str = protocol.into();

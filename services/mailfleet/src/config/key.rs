@@ -165,7 +165,7 @@ pub(crate) const KEYS: &[Key] = &[
     key("gateway.client_ca", Kind::Path, None,
         &["PEM file with authorities; callers must then show a certificate of theirs (mTLS)."]),
     key("admin.listen", Kind::Listen, Some("127.0.0.1:9443"),
-        &["Address and port for health: /healthz and /readyz. Port 0 takes a free one."]),
+        &["Address and port for /healthz, /readyz and /metrics. Port 0 takes a free one."]),
     key("store.url", Kind::Url(STORE), Some("sqlite:mailfleet.db"),
         &["Where jobs are kept: sqlite:FILE or postgres://USER@HOST/DATABASE.",
           "A password belongs into the environment: MAILFLEET_STORE__URL."]),

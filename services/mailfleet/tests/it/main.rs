@@ -8,6 +8,7 @@ mod command;
 mod crash;
 mod fleet;
 mod keys;
+mod observe;
 mod place;
 mod secrets;
 mod serve;

@@ -62,6 +62,7 @@ pub(crate) fn row(index: usize, plan: &BatchPlan) -> BatchRow {
         finished: None,
         pause: None,
         guard_since: Timestamp(0),
+        traceparent: None,
         counts: ItemCounts::default(),
     })
 }
