@@ -101,7 +101,9 @@ async fn readiness_is_told_and_ends_with_the_first_signal() {
     let ready: serde_json::Value = serde_json::from_str(&ready).expect("JSON");
     let all = serde_json::json!({"gateway": "ok", "worker": "ok"});
     assert_eq!((&ready["ready"], &ready["parts"]), (&true.into(), &all));
-    assert_eq!(gateway.admin("/metrics").await.0, 404);
+    let (status, metrics) = gateway.admin("/metrics").await;
+    assert!(status == 200 && metrics.contains("\nmailfleet_fence_trips_total 0"), "{metrics}");
+    assert_eq!(gateway.admin("/jobs").await.0, 404);
 
     let server = start(Server::pop3().at(Step::Login, Fault::Silent)).await;
     let busy = gateway.check(&server, &["--json"]);

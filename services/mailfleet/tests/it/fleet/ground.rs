@@ -95,6 +95,8 @@ pub(crate) struct Ground {
     pub(crate) mail: Mail,
     pub(crate) lab: Lab,
     pub(crate) size: Size,
+    /// What processes that are started from now on find in their environment beside the usual.
+    pub(crate) environment: Vec<(String, String)>,
     n_started: usize,
     /// The zone of each worker that was ever there.
     zones: BTreeMap<String, &'static str>,
@@ -128,6 +130,7 @@ impl Ground {
             mail,
             lab,
             size,
+            environment: Vec::new(),
             n_started: 0,
             zones: BTreeMap::new(),
             folder,
@@ -137,7 +140,8 @@ impl Ground {
         Some(ground)
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    /// A place of the test's own.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
@@ -229,6 +233,7 @@ impl Ground {
                 self.lab.broker_url(proxy.map(|proxy| proxy.port)),
             ),
         ];
+        environment.extend(self.environment.iter().cloned());
         let (zone, _) = ZONES[self.zones.len() % self.size.n_zones.min(2)];
         match role {
             Role::Gateway => {
@@ -341,7 +346,8 @@ impl Ground {
         .await;
     }
 
-    fn processes(&self) -> impl Iterator<Item = &Process> {
+    /// Gateways and workers.
+    pub(crate) fn processes(&self) -> impl Iterator<Item = &Process> {
         self.gateways.iter().chain(&self.workers)
     }
 

@@ -36,11 +36,11 @@ pub(crate) struct Process {
     pub(crate) id: String,
     /// Where it listens for calls; workers do not.
     pub(crate) listen: Option<SocketAddr>,
-    admin: SocketAddr,
+    pub(crate) admin: SocketAddr,
     child: Child,
     group: Pid,
     is_gone: bool,
-    log: PathBuf,
+    pub(crate) log: PathBuf,
     /// Kept open: a process whose output nobody reads must not notice.
     _stdout: BufReader<ChildStdout>,
 }
@@ -134,9 +134,19 @@ impl Process {
 
     /// What its admin port says.
     pub(crate) async fn readiness(&self) -> Option<String> {
+        self.get("/readyz").await
+    }
+
+    /// What it has counted, with the head of the answer.
+    pub(crate) async fn metrics(&self) -> String {
+        self.get("/metrics").await.expect("the admin port answers")
+    }
+
+    async fn get(&self, path: &str) -> Option<String> {
         let ask = async {
             let mut stream = TcpStream::connect(self.admin).await.ok()?;
-            let request = "GET /readyz HTTP/1.1\r\nHost: admin\r\nConnection: close\r\n\r\n";
+            let request =
+                format!("GET {path} HTTP/1.1\r\nHost: admin\r\nConnection: close\r\n\r\n");
             stream.write_all(request.as_bytes()).await.ok()?;
             let mut answer = String::new();
             stream.read_to_string(&mut answer).await.ok()?;
