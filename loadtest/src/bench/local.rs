@@ -86,28 +86,25 @@ impl Local {
         }
     }
 
-    /// Keeps so many validations open for a while; gives answers a second.
+    /// Keeps so many validations open for `before` and `time`; gives answers a second in the
+    /// latter. Those that are open in the end are left to the fleet.
     pub(super) async fn closed(
         &self,
         servers: usize,
         open: usize,
+        before: Duration,
         time: Duration,
     ) -> anyhow::Result<f64> {
         let (began, mut running, mut done) = (Instant::now(), JoinSet::new(), 0_u32);
-        while began.elapsed() < time {
+        while began.elapsed() < before + time {
             while running.len() < open {
                 running.spawn(self.once(servers));
             }
             let ended = running.join_next().await.context("some are running")?;
             ended.context("a validation panicked")??;
-            done += 1;
+            done += u32::from(before <= began.elapsed());
         }
-        // Those that are open have not been answered in the time.
-        let rate = f64::from(done) / began.elapsed().as_secs_f64();
-        while let Some(ended) = running.join_next().await {
-            ended.context("a validation panicked")??;
-        }
-        Ok(rate)
+        Ok(f64::from(done) / time.as_secs_f64())
     }
 
     /// One validation after the other at a rate, until `is_over`; gives their latencies.

@@ -38,8 +38,7 @@ pub(crate) async fn run(given: &Given, named: Option<&Path>) -> anyhow::Result<(
              servers = \"slow\"\nrate = 1\n"
         );
         let local = Local::start(&scenario(&text)?, given, &program).await?;
-        local.closed(0, OPEN, TIMES.0).await?;
-        let rate = local.closed(0, OPEN, TIMES.1).await?;
+        let rate = local.closed(0, OPEN, TIMES.0, TIMES.1).await?;
         local.end().await?;
         let ratio = rate / *first.get_or_insert(rate);
         let bound = f64::from(workers * SLOTS) / 2.0;
