@@ -65,6 +65,15 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<bool> {
     let is_one = a.iter().chain(&b).all(|run| Some(&run.scenario) == name);
     ensure!(is_one, "these are runs of different scenarios");
     say(&format!("{}: {} against {}", a[0].title, runs(a.len()), runs(b.len())));
+    for (name, side) in [("A", &a), ("B", &b)] {
+        let void = side.iter().filter(|run| !run.void.is_empty()).count();
+        if 0 < void {
+            say(&format!(
+                "  {BAD}{} of {name} void{BAD:#}: what they measured means little",
+                runs(void)
+            ));
+        }
+    }
     tell_differences(&a, &b);
     let measures = measures(&a, &b);
     let width = measures.iter().map(|measure| measure.name.chars().count()).max().unwrap_or(0);

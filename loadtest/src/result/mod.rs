@@ -148,6 +148,7 @@ pub(crate) struct Series {
     pub(crate) width: f64,
     pub(crate) points: Vec<Point>,
     /// The 99th percentile of each population, piece by piece; empty if there is but one.
+    #[serde(default)]
     pub(crate) p99: Vec<(String, Vec<Option<f64>>)>,
 }
 
