@@ -20,6 +20,8 @@ use super::process::{PATIENCE, Role, eventually};
 
 const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
 const PARENT: &str = "b7ad6b7169203331";
+/// The call that makes a batch.
+const CREATE: &str = "mailfleet.v1.BatchService/CreateBatch";
 
 /// One gateway, two workers, two mail servers for one session each.
 const SMALL: Size = Size {
@@ -210,9 +212,18 @@ async fn items_of_a_batch_have_traces_of_their_own_that_link_to_the_batch() {
     let told = ground.operator(&["batch", "submit", &file, "--imap", &imap, "--json"]).await;
     assert_eq!(told.status, Some(0), "{}{}", told.stdout, told.stderr);
     let items = || collector.spans().into_iter().filter(|span| span.name == "batch item");
-    eventually("three items are told", PATIENCE, || async { items().count() == 3 }).await;
+    // Gateways and workers send at different moments.
+    let is_told = || async {
+        let spans = collector.spans();
+        let has = |start| named(&spans, start).count() >= 3;
+        has("batch item") && has("publish shard") && has("process shard")
+    };
+    eventually("three items are told", PATIENCE, is_told).await;
+    assert_eq!(items().count(), 3);
+    let is_told = || async { named(&collector.spans(), CREATE).next().is_some() };
+    eventually("the call is told", PATIENCE, is_told).await;
     let spans = collector.spans();
-    let call = named(&spans, "mailfleet.v1.BatchService/CreateBatch").next().expect("the call");
+    let call = named(&spans, CREATE).next().expect("the call");
     let mut traces = BTreeSet::from([call.trace.clone()]);
     for item in items() {
         assert!(item.parent.is_empty(), "it is a root: {item:?}");
