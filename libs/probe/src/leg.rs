@@ -26,7 +26,7 @@ use crate::dial::{self, Dialled, Exit, Route};
 use crate::limits::Limits;
 use crate::recorder::{Done, Recorder, StepLimit, Stop, Trouble};
 use crate::redact::Redactor;
-use crate::resolve::{Resolver, Unresolved};
+use crate::resolve::{Resolved, Resolver, Unresolved};
 use crate::stream::MailStream;
 use crate::target::TargetPolicy;
 use crate::tls::{self, Handshake, Trust, Wanted};
@@ -76,9 +76,9 @@ pub enum Admission {
     TurnBack,
 }
 
-/// Decides about a leg by what its host resolves to, all addresses included. Asked once,
-/// just before the first connection. Must return at once.
-pub type Admit<'a> = dyn Fn(&[IpAddr]) -> Admission + Send + Sync + 'a;
+/// Decides about a leg by what its host resolves to: the aliases, and the addresses that the
+/// target guard lets through. Asked once, just before the first connection. Must return at once.
+pub type Admit<'a> = dyn Fn(&Resolved) -> Admission + Send + Sync + 'a;
 
 /// A leg at work: what its sessions need.
 pub(crate) struct Scope<'a> {
@@ -188,11 +188,12 @@ impl Scope<'_> {
         let leg = recorder.leg();
         let endpoint = &spec.endpoint;
         let limit = StepLimit { time: probe.limits.resolve, on_timeout: FaultCode::DnsFailure };
-        let mut resolved = Vec::new();
+        let mut aliases = Vec::new();
         let work = async {
-            let found = probe.resolver.resolve(&endpoint.host).await;
-            let addresses = found.map_err(|error| unresolved_fault(leg, error))?;
-            resolved.clone_from(&addresses);
+            let found = probe.resolver.look_up(&endpoint.host).await;
+            let found = found.map_err(|error| unresolved_fault(leg, error))?;
+            let addresses = found.addresses;
+            aliases = found.aliases;
             match probe.targets.select(&addresses, endpoint.port) {
                 Some(addresses) => {
                     let words = counted(addresses.len(), "address", "addresses");
@@ -201,14 +202,15 @@ impl Scope<'_> {
                 None => Err(Trouble::from(Fault::new(FaultCode::TargetNotAllowed, leg))),
             }
         };
-        let selected = recorder.step(StepKind::Resolve, limit, work).await?;
+        let addresses = recorder.step(StepKind::Resolve, limit, work).await?;
+        let resolved = Resolved { addresses, aliases };
         let admission = self.admit.take().map_or(Admission::Dial, |admit| admit(&resolved));
         if admission == Admission::TurnBack {
             self.turned_back = true;
             self.companion.leave();
             return Err(Stop);
         }
-        Ok(selected)
+        Ok(resolved.addresses)
     }
 
     async fn connect(&mut self, addresses: &[IpAddr]) -> Result<(TcpStream, Route), Stop> {

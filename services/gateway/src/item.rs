@@ -78,5 +78,5 @@ impl<S: Store, Q: GatewayQueue> Gateway<S, Q> {
 
 /// The limit group of an endpoint whose addresses nobody knows.
 pub(crate) fn group_by_name(endpoint: &Endpoint) -> GroupKey {
-    mailfleet_engine::grouping::group_key(endpoint.protocol, &endpoint.host, &[])
+    mailfleet_engine::grouping::group_key(endpoint.protocol, &endpoint.host, &[], &[])
 }

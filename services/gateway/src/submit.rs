@@ -3,7 +3,6 @@
 //! Everything that could tell a secret is sealed or made a tag here, before anything is
 //! stored. Nothing runs here: the job is found by dispatch.
 
-use std::net::IpAddr;
 use std::sync::PoisonError;
 use std::time::{Duration, SystemTime};
 
@@ -17,6 +16,7 @@ use mailfleet_model::fleet::{
 use mailfleet_model::{
     Endpoint, FaultCode, JobId, LegReport, LegSpec, Outline, Report, TraceId, Validation,
 };
+use mailfleet_probe::resolve::Resolved;
 use mailfleet_vault::{Binding, Purpose};
 use tokio::time::timeout;
 use uuid::Uuid;
@@ -210,14 +210,15 @@ impl<S: Store, Q: GatewayQueue> Gateway<S, Q> {
     /// be connected to, is grouped by its name, and its leg tells the fault.
     pub(crate) async fn group(&self, endpoint: &Endpoint, zone: &ZoneName) -> GroupId {
         let host = &endpoint.host;
-        let found = timeout(self.config.resolve_within, self.resolver.resolve(host)).await;
-        let found: Vec<IpAddr> = found.ok().and_then(Result::ok).unwrap_or_default();
-        let addresses = self.targets.select(&found, endpoint.port).unwrap_or_default();
+        let found = timeout(self.config.resolve_within, self.resolver.look_up(host)).await;
+        let found: Resolved = found.ok().and_then(Result::ok).unwrap_or_default();
+        // The owner looks at the same: what is not connected to does not say which server it is.
+        let addresses = self.targets.select(&found.addresses, endpoint.port).unwrap_or_default();
         let key = if addresses.is_empty() {
             group_by_name(endpoint)
         } else {
             let mut changes = self.changes.lock().unwrap_or_else(PoisonError::into_inner);
-            changes.group(endpoint.protocol, host, &addresses, self.now())
+            changes.group(endpoint.protocol, host, &found.aliases, &addresses, self.now())
         };
         GroupId { zone: zone.clone(), key }
     }

@@ -82,12 +82,13 @@ impl ChangeWatch {
         &mut self,
         protocol: Protocol,
         host: &Host,
+        aliases: &[String],
         addresses: &[IpAddr],
         now: Monotonic,
     ) -> GroupKey {
         match self.note(host, addresses, now) {
-            Steadiness::Steady => group_key(protocol, host, addresses),
-            Steadiness::Changeable => group_key(protocol, host, &[]),
+            Steadiness::Steady => group_key(protocol, host, aliases, addresses),
+            Steadiness::Changeable => group_key(protocol, host, aliases, &[]),
         }
     }
 
@@ -168,7 +169,8 @@ mod tests {
     fn a_changeable_host_is_grouped_by_its_name() {
         let mut watch = ChangeWatch::new();
         let host = host("mail.example.test");
-        let mut group = |last| watch.group(Protocol::Imap, &host, &set(&[last]), at(1)).to_string();
+        let mut group =
+            |last| watch.group(Protocol::Imap, &host, &[], &set(&[last]), at(1)).to_string();
         let groups: Vec<String> = (1..=4).map(&mut group).collect();
         let expect = ["imap:203.0.113.1", "imap:203.0.113.2", "imap:203.0.113.3"];
         assert_eq!(groups[..3], expect);

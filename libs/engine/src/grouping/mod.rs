@@ -1,7 +1,8 @@
 //! Grouping: which limit group a host's legs belong to.
 //!
 //! A group is the mail server as its owner would count it: a known provider by the host's
-//! name, everything else by the smallest address that the host resolves to, so that five
+//! name or by a name that it is an alias of, everything else by the smallest address that the
+//! host resolves to, so that five
 //! hundred vanity names on one box are one group. A host without an address, or whose
 //! addresses change all the time, is grouped by its name.
 //!
@@ -18,22 +19,29 @@ use mailfleet_model::{Host, Protocol};
 
 pub use changes::{ChangeWatch, Steadiness};
 
-/// The group of a host's legs, by the addresses that it has now. With none it is grouped
-/// by its name: pass none, too, for a host whose addresses change too often.
+/// The group of a host's legs, by the names that it is an alias of (CNAME) and the addresses that
+/// it has now. With no addresses it is grouped by its name: pass none, too, for a host whose
+/// addresses change too often.
 ///
 /// | what | key |
 /// | --- | --- |
-/// | a known provider | `imap:google` |
+/// | a known provider, or an alias of one | `imap:google` |
 /// | any other host | `imap:203.0.113.9`, the smallest address, IPv4 first |
 /// | a host without addresses | `imap:name:mail.example.com` |
 #[must_use]
-pub fn group_key(protocol: Protocol, host: &Host, addresses: &[IpAddr]) -> GroupKey {
+pub fn group_key(
+    protocol: Protocol,
+    host: &Host,
+    aliases: &[String],
+    addresses: &[IpAddr],
+) -> GroupKey {
     let literal = match host {
         Host::Name(_) => None,
         Host::Ip(ip) => Some(*ip),
     };
     let smallest = addresses.iter().copied().chain(literal).map(|ip| ip.to_canonical()).min();
-    let server = match (host.name().and_then(provider::of), smallest) {
+    let mut names = host.name().into_iter().chain(aliases.iter().map(String::as_str));
+    let server = match (names.find_map(provider::of), smallest) {
         (Some(provider), _) => provider.to_owned(),
         // IPv4 addresses are less than IPv6 ones.
         (None, Some(address)) => address.to_string(),
@@ -56,7 +64,7 @@ mod tests {
         let host: Host = host.parse().expect("a host");
         let addresses: Vec<IpAddr> =
             addresses.iter().map(|ip| ip.parse().expect("an address")).collect();
-        group_key(protocol, &host, &addresses).to_string()
+        group_key(protocol, &host, &[], &addresses).to_string()
     }
 
     #[test]
@@ -66,6 +74,19 @@ mod tests {
         assert_eq!(key(Protocol::Smtp, "smtp.gmail.com", &["203.0.113.9"]), "smtp:google");
         assert_eq!(key(Protocol::Smtp, "smtp.office365.com", &[]), "smtp:microsoft");
         assert_eq!(key(Protocol::Pop3, "pop-mail.outlook.com", &[]), "pop3:microsoft");
+    }
+
+    #[test]
+    fn an_alias_of_a_provider_is_one_of_its_hosts() {
+        let host: Host = "mail.customer.test".parse().expect("a host");
+        let key = |aliases: &[&str]| {
+            let aliases: Vec<String> = aliases.iter().map(|name| (*name).to_owned()).collect();
+            let addresses = [IpAddr::from([203, 0, 113, 9])];
+            group_key(Protocol::Imap, &host, &aliases, &addresses).to_string()
+        };
+        assert_eq!(key(&["outlook.office365.com"]), "imap:microsoft");
+        assert_eq!(key(&["mx.customer.test", "imap.gmail.com", "edge.test"]), "imap:google");
+        assert_eq!(key(&["mx.customer.test"]), "imap:203.0.113.9");
     }
 
     #[test]

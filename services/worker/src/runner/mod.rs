@@ -20,6 +20,7 @@ use mailfleet_model::fleet::{
 use mailfleet_model::leg::{IncomingPlan, LegPlan, LegReport, LegSpec, Marks, OutgoingPlan};
 use mailfleet_model::{FaultCode, LegObserver, Login};
 use mailfleet_probe::companion::{Companion, Terms};
+use mailfleet_probe::resolve::Resolved;
 use mailfleet_probe::{Admission, LegTask, Probe, run_leg_if};
 use mailfleet_telemetry::metrics::{self, Clock, Queue};
 use mailfleet_telemetry::trace::Span;
@@ -185,13 +186,13 @@ impl Runner {
             cancel,
         };
         let elsewhere = OnceLock::new();
-        let admit = |addresses: &[IpAddr]| {
+        let admit = |found: &Resolved| {
             if !fence.is_open() {
                 return Admission::TurnBack;
             }
             let group = &message.group.key;
             let now = clock::now();
-            match self.regrouping.check(message.leg, group, protocol, &host, addresses, now) {
+            match self.regrouping.check(message.leg, group, protocol, &host, found, now) {
                 Some(key) => {
                     elsewhere.get_or_init(|| key);
                     Admission::TurnBack

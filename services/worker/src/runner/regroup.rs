@@ -5,7 +5,6 @@
 //! changes too often is left where it is, and so is a leg that was turned back twice.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -13,6 +12,7 @@ use mailfleet_engine::Monotonic;
 use mailfleet_engine::grouping::{ChangeWatch, Steadiness, group_key};
 use mailfleet_model::fleet::{GroupKey, LegId};
 use mailfleet_model::{Host, Protocol};
+use mailfleet_probe::resolve::Resolved;
 
 /// How often one leg is turned back by this worker.
 const TIMES: u8 = 2;
@@ -40,14 +40,14 @@ impl Regrouping {
         group: &GroupKey,
         protocol: Protocol,
         host: &Host,
-        addresses: &[IpAddr],
+        found: &Resolved,
         now: Monotonic,
     ) -> Option<GroupKey> {
         let mut watched = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if watched.changes.note(host, addresses, now) == Steadiness::Changeable {
+        if watched.changes.note(host, &found.addresses, now) == Steadiness::Changeable {
             return None;
         }
-        let key = group_key(protocol, host, addresses);
+        let key = group_key(protocol, host, &found.aliases, &found.addresses);
         (key != *group && watched.may_turn_back(leg, now)).then_some(key)
     }
 }
@@ -69,6 +69,8 @@ impl Watched {
 
 #[cfg(test)]
 mod tests {
+    use std::net::IpAddr;
+
     use mailfleet_model::JobId;
     use uuid::Uuid;
 
@@ -81,9 +83,9 @@ mod tests {
     fn check(regrouping: &Regrouping, leg_number: u128, last: u8) -> Option<String> {
         let group = GroupKey::new("imap:203.0.113.1").expect("a key");
         let host: Host = "mail.example.test".parse().expect("a host");
-        let addresses = [IpAddr::from([203, 0, 113, last])];
+        let found = Resolved::from(vec![IpAddr::from([203, 0, 113, last])]);
         let (leg, now) = (leg(leg_number), Monotonic::default());
-        let key = regrouping.check(leg, &group, Protocol::Imap, &host, &addresses, now);
+        let key = regrouping.check(leg, &group, Protocol::Imap, &host, &found, now);
         key.map(|key| key.to_string())
     }
 
