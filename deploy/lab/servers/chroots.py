@@ -1,8 +1,8 @@
 """File systems for servers whose packages cannot stand beside those of the machine.
 
-Courier, Cyrus and Exim each conflict with Dovecot or Postfix as Debian packages. They are installed
-into small Debian systems of their own, built once with debootstrap from the machine's own mirror,
-and kept. A server sees its system with the lab's private folders mounted over it, in a mount
+Courier, Cyrus and Exim each conflict with Dovecot or Postfix as Debian packages, and RabbitMQ 4 with
+RabbitMQ 3. They are installed into small Debian systems of their own, built once with debootstrap
+from the machine's own mirror, and kept. A server sees its system with the lab's private folders mounted over it, in a mount
 namespace that ends with the server; several labs can share one system.
 """
 
@@ -19,7 +19,11 @@ from .lab import LabError, run
 SYSTEMS = {
     "courier-exim-1": ("courier-imap", "courier-pop", "exim4-daemon-heavy"),
     "cyrus-1": ("cyrus-imapd", "cyrus-pop3d", "sasl2-bin", "libsasl2-modules"),
+    "rabbitmq-4-1": ("rabbitmq-server",),
 }
+
+# Systems of another Debian than the machine's own.
+SUITES = {"rabbitmq-4-1": "trixie"}
 
 # Mounts $source:$target pairs over the system, then becomes the server.
 ENTER = """
@@ -56,27 +60,30 @@ def provide(name):
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not path.exists():
             print(f"building {path} (once, about a minute)", flush=True)
-            build(folder / f"{name}.new", SYSTEMS[name])
+            build(folder / f"{name}.new", SYSTEMS[name], SUITES.get(name))
             (folder / f"{name}.new").rename(path)
     return path
 
 
-def build(path, packages):
-    """Makes a Debian system with these packages, none of whose services is started."""
+def build(path, packages, other):
+    """Makes a Debian system with these packages, none of whose services is started.
+
+    `other` is the suite, None for the machine's own.
+    """
     if not shutil.which("debootstrap"):
         raise LabError("debootstrap is not installed")
     if path.exists():
         shutil.rmtree(path)
     mirror, suite = source()
     environment = dict(os.environ, DEBIAN_FRONTEND="noninteractive", LC_ALL="C.UTF-8", **proxy())
-    run(["debootstrap", "--variant=minbase", suite, path, mirror], env=environment)
+    run(["debootstrap", "--variant=minbase", other or suite, path, mirror], env=environment)
     policy = path / "usr/sbin/policy-rc.d"
     policy.write_text("#!/bin/sh\nexit 101\n")
     policy.chmod(0o755)
     install = ["apt-get", "-qq", "-y", "--no-install-recommends", "install", *packages]
     run(["chroot", path, *install], env=environment)
     run(["chroot", path, "apt-get", "clean"], env=environment)
-    for folder in ("srv/lab", "run/courier"):
+    for folder in ("srv/lab", "srv/tls", "run/courier"):
         (path / folder).mkdir(parents=True, exist_ok=True)
 
 
