@@ -193,12 +193,14 @@ async fn a_decision_is_made_again_after_a_deadlock() {
         while n_calls.load(Ordering::Relaxed) == 0 {
             tokio::task::yield_now().await;
         }
-        raw.batch_execute("UPDATE limit_groups SET serial = 70; COMMIT").await.unwrap();
+        raw.batch_execute("UPDATE limit_groups SET per_source = 7; COMMIT").await.unwrap();
     };
     let (released, ()) = tokio::join!(released, against);
     assert_eq!(released.unwrap().0.len(), 1);
     assert_eq!(n_calls.into_inner(), 2);
-    assert_eq!(schema.count("SELECT serial FROM limit_groups").await, 71, "both were done");
+    let released = "SELECT count(*) FROM legs WHERE state = 'RELEASED'";
+    assert_eq!(schema.count(released).await, 1, "the store's part was done");
+    assert_eq!(schema.count("SELECT per_source FROM limit_groups").await, 7, "and the other's");
     schema.stop().await;
 }
 
