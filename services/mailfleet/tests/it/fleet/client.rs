@@ -19,7 +19,7 @@ use super::ground::{CRM, Ground, Tenant, as_tenant};
 use super::mail::{Mail, PASSWORD, mailbox};
 
 /// A password that no mailbox has.
-const WRONG: &str = "pw-WRONG-0000";
+pub(crate) const WRONG: &str = "pw-WRONG-0000";
 /// Submissions at once.
 const AT_ONCE: usize = 24;
 /// How often open jobs are looked for, and a gateway that is not there is tried again.
@@ -27,7 +27,7 @@ const LOOK: Duration = Duration::from_millis(250);
 /// Longest time in which no gateway answers.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// What a job may take, unless a test wants less.
-const BUDGET: Duration = Duration::from_secs(240);
+pub(crate) const BUDGET: Duration = Duration::from_secs(240);
 
 /// One validation that is wanted.
 #[derive(Debug, Clone)]
@@ -117,7 +117,16 @@ impl Client {
 
     /// Begins to submit; the task ends when all are accepted.
     pub(crate) fn submit(&self, ground: &Ground, load: Load) -> JoinHandle<()> {
-        let orders = load.orders(ground);
+        self.send(ground, load.orders(ground), load.pace)
+    }
+
+    /// The same with orders that the test chose.
+    pub(crate) fn send(
+        &self,
+        ground: &Ground,
+        orders: Vec<Order>,
+        pace: Duration,
+    ) -> JoinHandle<()> {
         let request = |order: &Order| {
             let password = if order.is_right { PASSWORD } else { WRONG };
             request(&ground.mail, order, password)
@@ -127,7 +136,7 @@ impl Client {
         tokio::spawn(async move {
             let places = Arc::new(Semaphore::new(AT_ONCE));
             let mut calls = JoinSet::new();
-            let mut turns = interval(load.pace.max(Duration::from_millis(1)));
+            let mut turns = interval(pace.max(Duration::from_millis(1)));
             for (index, (order, request)) in orders.into_iter().zip(requests).enumerate() {
                 turns.tick().await;
                 let place = Arc::clone(&places).acquire_owned().await.expect("never closed");
@@ -153,15 +162,18 @@ impl Client {
                 async move { client.submit_validation(as_tenant(tenant, message)).await }
             })
             .await;
-        let job = answer.job.expect("always set").name;
-        let outcome =
-            Outcome { order, job: job.clone(), cancelled: None, first: None, last: vec![] };
+        self.adopt(order, answer.job.expect("always set").name, None);
+    }
+
+    /// Writes down a job that was accepted, and when it was seen to be cancelled.
+    pub(crate) fn adopt(&self, order: Order, job: String, cancelled: Option<u64>) {
+        let outcome = Outcome { order, job: job.clone(), cancelled, first: None, last: vec![] };
         let before = self.history().insert(job, outcome);
         assert!(before.is_none(), "one job for two requests: {before:?}");
     }
 
     /// Asks one gateway after the other until one answers.
-    async fn ask<T, F>(&self, first: usize, mut call: impl FnMut(Channel) -> F) -> T
+    pub(crate) async fn ask<T, F>(&self, first: usize, mut call: impl FnMut(Channel) -> F) -> T
     where
         F: Future<Output = Result<tonic::Response<T>, Status>>,
     {

@@ -8,6 +8,7 @@
 
 #![expect(clippy::print_stderr, reason = "tests tell what they measured, and what they skip")]
 
+mod batches;
 mod broker;
 mod calm;
 mod chance;
