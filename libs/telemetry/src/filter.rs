@@ -3,8 +3,13 @@
 //! The level is the operator's choice, but libraries that see the wire are never heard below
 //! INFO: at DEBUG and TRACE they write out what they read and send, passwords included.
 
+use std::fmt::{Debug, Write};
+
+use tracing::field::{Field, Visit};
+use tracing::{Event, Level, Metadata};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::{LevelFilter, ParseError, Targets};
+use tracing_subscriber::layer::{Context, Filter};
 
 /// Level when neither the environment nor the configuration names one.
 const DEFAULT: &str = "info";
@@ -55,10 +60,56 @@ pub(crate) fn wire() -> Targets {
         .with_targets(TALKATIVE.map(|target| (target, LevelFilter::WARN)))
 }
 
+/// Passes all but one thing that `lapin` takes for an error: a claim on a shard that another
+/// worker holds. The broker answers it by closing the channel, which is an answer here. Missing
+/// permissions have the same code and are heard: only the broker's words tell them apart.
+pub(crate) struct Claims;
+
+impl<S> Filter<S> for Claims {
+    fn enabled(&self, _: &Metadata<'_>, _: &Context<'_, S>) -> bool {
+        true
+    }
+
+    fn event_enabled(&self, event: &Event<'_>, _: &Context<'_, S>) -> bool {
+        let from = event.metadata();
+        if *from.level() != Level::ERROR || from.target() != "lapin::channel" {
+            return true;
+        }
+        let mut told = Told::default();
+        event.record(&mut told);
+        !told.is_refused_claim()
+    }
+}
+
+/// What an event of `lapin` tells.
+#[derive(Default)]
+struct Told {
+    message: String,
+    method: String,
+}
+
+impl Told {
+    fn is_refused_claim(&self) -> bool {
+        self.message == "Channel closed"
+            && self.method.contains("ACCESS_REFUSED")
+            && self.method.contains("in exclusive use")
+    }
+}
+
+impl Visit for Told {
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        let kept = match field.name() {
+            "message" => &mut self.message,
+            "method" => &mut self.method,
+            _ => return,
+        };
+        // Writing to memory does not fail.
+        write!(kept, "{value:?}").ok();
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use tracing::Level;
-
     use super::*;
 
     #[test]

@@ -149,7 +149,8 @@ where
         Format::Text => plain.with_ansi(matches!(lines.colour, Colour::On)).boxed(),
         Format::Json => plain.fmt_fields(JsonFields::new()).event_format(Flat).boxed(),
     };
-    tracing_subscriber::registry().with(written.with_filter(chosen.and(filter::wire())))
+    let heard = chosen.and(filter::wire()).and(filter::Claims);
+    tracing_subscriber::registry().with(written.with_filter(heard))
 }
 
 #[cfg(test)]

@@ -60,6 +60,30 @@ fn wire_data_stays_out_of_the_log_at_every_level() {
 }
 
 #[test]
+fn a_claim_on_a_shard_that_another_worker_holds_is_no_error() {
+    // As the library writes it (lapin 4.12, RabbitMQ 3.10 and 4.0).
+    let closed = |text: &str| {
+        let method = format!("Close {{ reply_code: 403, reply_text: {text:?} }}");
+        tracing::error!(
+            target: "lapin::channel",
+            channel = 7,
+            method = ?tracing::field::display(method),
+            error = "AMQP error",
+            "Channel closed",
+        );
+    };
+    let claim = "ACCESS_REFUSED - queue 'm.v1.shard.z.3' in vhost '/' in exclusive use";
+    assert_eq!(logged(Format::Text, "trace", || closed(claim)), "");
+    let log = logged(Format::Text, "info", || {
+        closed("ACCESS_REFUSED - read access to queue 'm.v1.shard.z.4' refused for user 'lab'");
+        closed("NOT_FOUND - no queue 'm.v1.shard.z.5' in vhost '/'");
+        tracing::error!(target: "lapin::channel", "another error: in exclusive use");
+        tracing::error!(target: "mailfleet_worker", "Channel closed: in exclusive use");
+    });
+    assert_eq!(log.lines().count(), 4, "{log}");
+}
+
+#[test]
 fn json_lines_are_flat_and_have_the_ids_of_the_spans_at_the_top() {
     let log = logged(Format::Json, "info", || {
         let call = tracing::info_span!("rpc", trace_id = "t", span_id = Empty, outer = 1);
