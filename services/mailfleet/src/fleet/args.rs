@@ -111,7 +111,7 @@ pub(crate) struct TopArgs {
     /// How often to look
     #[arg(long, value_name = "TIME", default_value = "2s")]
     pub(crate) every: String,
-    /// Print so many pictures and end
+    /// Print so many pictures and end; without end on a terminal, one elsewhere
     #[arg(long, value_name = "COUNT")]
     pub(crate) count: Option<u32>,
     #[command(flatten)]

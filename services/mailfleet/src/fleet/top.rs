@@ -1,7 +1,7 @@
 //! `fleet top`: workers and the busiest and sickest mail servers, drawn anew every few seconds.
 //!
-//! On a terminal each picture takes the place of the one before; elsewhere they follow each
-//! other. It ends with Ctrl-C, and changes nothing.
+//! On a terminal each picture takes the place of the one before, until Ctrl-C; elsewhere there is
+//! one, or as many as were asked for. It changes nothing.
 
 use std::cmp::Reverse;
 use std::io::IsTerminal as _;
@@ -35,9 +35,12 @@ pub(super) async fn run(args: &TopArgs) -> Result<Exit, Error> {
     let mut fleet = Fleet::at(&args.gateway).await?;
     let stop = signals::cancel_on_signal().context("cannot listen for signals")?;
     let over = std::io::stdout().is_terminal();
-    let mut left = args.count;
+    let mut left = args.count.or((!over).then_some(1));
     loop {
-        let picture = picture(&mut fleet).await?;
+        let picture = tokio::select! {
+            picture = picture(&mut fleet) => picture?,
+            () = stop.cancelled() => return Ok(Exit::Good),
+        };
         print(&if over { format!("{HOME}{picture}") } else { picture })?;
         left = left.map(|left| left.saturating_sub(1));
         if left == Some(0) {
