@@ -54,6 +54,8 @@ def start(lab, tls, system=None):
     process = lab.start_again("rabbitmq", argv, log, endpoints, **variables)
     at = f"{user}:{password}@{ADDRESS}"
     lab.facts["rabbitmq"] = {
+        # What `up --only` calls it, for whoever wants another one like it.
+        "name": "rabbitmq4" if system else "rabbitmq",
         "url": f"amqp://{at}:{amqp}/%2f",
         "tls_url": f"amqps://{at}:{amqps}/%2f",
         "ctl": str(ctl),

@@ -8,6 +8,8 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
+use lapin::{BasicProperties, Confirmation, Connection, ConnectionProperties};
 use serde_json::Value;
 use tempfile::TempDir;
 use uuid::Uuid;
@@ -47,7 +49,7 @@ impl Lab {
         let (facts, own) = match use_ {
             Use::Shared => (facts, None),
             Use::Own => {
-                let (facts, folder) = start().await;
+                let (facts, folder) = start(&facts).await;
                 (facts, Some(folder))
             }
         };
@@ -93,13 +95,19 @@ impl Lab {
 
     /// Publishes bytes to a queue, as no process of ours would.
     pub(crate) async fn inject(&self, queue: &str, bytes: &[u8]) {
-        let bytes: Vec<String> = bytes.iter().map(u8::to_string).collect();
-        let publish = format!(
-            "rabbit_basic:publish(rabbit_misc:r(<<\"/\">>, exchange, <<>>), <<\"{}\">>, [], <<{}>>).",
-            self.queue(queue),
-            bytes.join(",")
-        );
-        self.ctl(&["eval", &publish]).await;
+        let url = self.broker_url(None);
+        let connection = Connection::connect(&url, ConnectionProperties::default());
+        let connection = connection.await.expect("the broker is there");
+        let channel = connection.create_channel().await.expect("a channel");
+        channel.confirm_select(ConfirmSelectOptions::default()).await.expect("it confirms");
+        let (name, properties) = (self.queue(queue), BasicProperties::default());
+        // Mandatory: a name that no queue has would come back.
+        let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
+        let sent =
+            channel.basic_publish("".into(), name.as_str().into(), options, bytes, properties);
+        let confirmed = sent.await.expect("it is sent").await.expect("it is confirmed");
+        assert!(matches!(confirmed, Confirmation::Ack(None)), "not in {name}: {confirmed:?}");
+        connection.close(200, "OK".into()).await.expect("it closes");
     }
 
     /// Runs SQL.
@@ -159,13 +167,15 @@ fn from_environment() -> Option<Value> {
     Some(facts)
 }
 
-/// Starts servers of one's own.
-async fn start() -> (Value, TempDir) {
+/// Starts servers of one's own, of the versions that the lab of the environment has.
+async fn start(like: &Value) -> (Value, TempDir) {
+    let broker = like["rabbitmq"]["name"].as_str().expect("the lab says it");
     let folder = tempfile::Builder::new().prefix("mailfleet-own.").tempdir().expect("a folder");
     // The servers' users must be able to pass.
     let mode = std::fs::Permissions::from_mode(0o755);
     std::fs::set_permissions(folder.path(), mode).expect("our own folder");
-    run(Command::new(program("up")).arg(folder.path()).args(["--only", "rabbitmq,postgres"])).await;
+    let servers = format!("{broker},postgres");
+    run(Command::new(program("up")).arg(folder.path()).args(["--only", &servers])).await;
     (read(&folder.path().join("lab.json")), folder)
 }
 
