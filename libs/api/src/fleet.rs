@@ -12,6 +12,10 @@ use mailfleet_model::fleet::{
 use crate::v1::limit_group::Condition;
 use crate::{v1, when};
 
+mod summary;
+
+pub use summary::{parse_window, recent};
+
 /// Begins the name of every worker.
 const WORKERS: &str = "workers/";
 /// Stands around the zone in the name of every limit group.
@@ -140,6 +144,11 @@ pub fn conditions(
         (Condition::ShutOut, is_shut_out),
     ];
     all.into_iter().filter(|(_, holds)| *holds).map(|(condition, _)| condition).collect()
+}
+
+/// Whether one of these conditions wants an operator: all do, but that legs wait.
+pub fn is_sick(mut conditions: impl Iterator<Item = Condition>) -> bool {
+    conditions.any(|condition| !matches!(condition, Condition::Waiting | Condition::Unspecified))
 }
 
 fn owner_state(state: &GroupState) -> v1::OwnerState {

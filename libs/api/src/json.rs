@@ -62,6 +62,11 @@ impl Document for v1::ListShardsResponse {
     const NAME: &'static str = "mailfleet.v1.ListShardsResponse";
 }
 
+impl Document for v1::GetFleetSummaryResponse {
+    const NAME: &'static str = "mailfleet.v1.GetFleetSummaryResponse";
+    const LISTS: &'static [&'static str] = &["ended", "causes", "workers", "groups"];
+}
+
 impl Document for v1::LimitGroup {
     const NAME: &'static str = "mailfleet.v1.LimitGroup";
 }

@@ -6,7 +6,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use mailfleet_model::fleet::{GatewayQueue, ShardIndex, Store};
+use mailfleet_engine::Monotonic;
+use mailfleet_model::fleet::{GatewayQueue, ShardIndex, Store, ZoneName};
 use mailfleet_telemetry::metrics;
 use tokio::time::{MissedTickBehavior, interval};
 
@@ -38,11 +39,16 @@ impl<S: Store, Q: GatewayQueue> Gateway<S, Q> {
         let (zones, now) = (self.zones(), self.now());
         let workers = self.members.all(now);
         let workers = workers.iter().filter(|member| zones.contains(&member.news.zone)).count();
+        (workers, self.unowned(&zones, now))
+    }
+
+    /// How many shards of these zones nobody says he owns.
+    pub(crate) fn unowned(&self, zones: &[ZoneName], now: Monotonic) -> usize {
         let shards = (0..self.rules.collect.shards.get()).map(ShardIndex);
         let unowned = zones.iter().map(|zone| {
             let is_free = |shard: &ShardIndex| self.members.owners(zone, *shard, now).is_empty();
             shards.clone().filter(is_free).count()
         });
-        (workers, unowned.sum())
+        unowned.sum()
     }
 }

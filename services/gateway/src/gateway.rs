@@ -34,6 +34,7 @@ use crate::members::Members;
 use crate::notices::{self, Notices};
 use crate::pace::Pace;
 use crate::states::Questions;
+use crate::summary::Pictures;
 use crate::supervise::supervise;
 use crate::tenants::Tenants;
 use crate::told::{BatchTraces, ended, is_duplicate};
@@ -91,6 +92,7 @@ pub struct Gateway<S, Q: GatewayQueue> {
     pub(crate) members: Members,
     witness: Mutex<Witness>,
     pub(crate) questions: Questions,
+    pub(crate) pictures: Pictures,
     pub(crate) pace: Pace,
     pub(crate) changes: Mutex<ChangeWatch>,
     pub(crate) batch_traces: BatchTraces,
@@ -191,6 +193,7 @@ impl<S: Store, Q: GatewayQueue> Gateway<S, Q> {
             members: Members::default(),
             witness: Mutex::new(witness),
             questions: Questions::default(),
+            pictures: Pictures::default(),
             pace: Pace::default(),
             changes: Mutex::default(),
             batch_traces: BatchTraces::default(),

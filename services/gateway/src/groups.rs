@@ -1,9 +1,11 @@
 //! Limit groups as operators see and change them.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use mailfleet_api::fleet::{self, GroupListing, Known};
 use mailfleet_api::v1;
+use mailfleet_api::v1::limit_group::Condition;
 use mailfleet_model::fleet::{
     Control, GatewayQueue, GroupId, GroupKey, GroupLimits, GroupSettings, GroupState, ShardIndex,
     Store, StoreError, ZoneName, shard_of,
@@ -20,6 +22,17 @@ struct Seen {
     settings: Option<GroupSettings>,
     waiting: bool,
     owner: Option<GroupState>,
+}
+
+/// The sickest and busiest groups.
+#[derive(Debug)]
+pub(crate) struct Ranked {
+    /// Them, the sick ones first.
+    pub(crate) groups: Vec<v1::LimitGroup>,
+    /// How many there is something to say about.
+    pub(crate) total: usize,
+    /// How many of these are sick.
+    pub(crate) sick: usize,
 }
 
 impl<S: Store, Q: GatewayQueue> Gateway<S, Q> {
@@ -67,11 +80,7 @@ impl<S: Store, Q: GatewayQueue> Gateway<S, Q> {
     ) -> Result<v1::ListLimitGroupsResponse, StoreError> {
         let mut seen = self.seen().await?;
         seen.retain(|(key, zone), seen| {
-            let paused = seen.settings.as_ref().is_some_and(|settings| settings.paused);
-            let set = seen.settings.as_ref().map_or(&self.config.limits, |set| &set.limits);
-            let is_shut_out = self.part(set, zone).is_none();
-            let owner = seen.owner.as_ref();
-            let conditions = fleet::conditions(paused, seen.waiting, is_shut_out, owner);
+            let conditions = self.conditions(zone, seen);
             let is_after =
                 listing.after.as_ref().is_none_or(|after| (&after.key, &after.zone) < (key, zone));
             is_after && listing.wants(key, &conditions)
@@ -80,15 +89,48 @@ impl<S: Store, Q: GatewayQueue> Gateway<S, Q> {
         let (mut groups, mut last) = (Vec::new(), String::new());
         for ((key, zone), seen) in seen.into_iter().take(listing.page_size) {
             let group = GroupId { zone, key };
-            let settings = match seen.settings {
-                Some(settings) => settings,
-                None => self.store.group(&group).await?,
-            };
-            groups.push(fleet::group(&self.closer(settings, seen.owner).await?));
             last = fleet::group_name(&group);
+            groups.push(self.shown(group, seen).await?);
         }
         let next_page_token = if more { last } else { String::new() };
         Ok(v1::ListLimitGroupsResponse { groups, next_page_token })
+    }
+
+    /// The sickest and busiest groups by what their owners say, at most so many.
+    pub(crate) async fn ranked_groups(&self, most: usize) -> Result<Ranked, StoreError> {
+        let seen = self.seen().await?;
+        let total = seen.len();
+        let mut ranked: Vec<_> = seen
+            .into_iter()
+            .map(|((key, zone), seen)| {
+                let is_sick = fleet::is_sick(self.conditions(&zone, &seen).into_iter());
+                let owner = seen.owner.as_ref();
+                let busy = owner.map_or(0, |owner| owner.waiting.saturating_add(owner.in_use));
+                ((is_sick, seen.waiting, busy), GroupId { zone, key }, seen)
+            })
+            .collect();
+        let sick = ranked.iter().filter(|((is_sick, ..), ..)| *is_sick).count();
+        ranked.sort_by_key(|(rank, ..)| Reverse(*rank));
+        let mut groups = Vec::new();
+        for (_, group, seen) in ranked.into_iter().take(most) {
+            groups.push(self.shown(group, seen).await?);
+        }
+        Ok(Ranked { groups, total, sick })
+    }
+
+    fn conditions(&self, zone: &ZoneName, seen: &Seen) -> Vec<Condition> {
+        let paused = seen.settings.as_ref().is_some_and(|settings| settings.paused);
+        let set = seen.settings.as_ref().map_or(&self.config.limits, |set| &set.limits);
+        let is_shut_out = self.part(set, zone).is_none();
+        fleet::conditions(paused, seen.waiting, is_shut_out, seen.owner.as_ref())
+    }
+
+    async fn shown(&self, group: GroupId, seen: Seen) -> Result<v1::LimitGroup, StoreError> {
+        let settings = match seen.settings {
+            Some(settings) => settings,
+            None => self.store.group(&group).await?,
+        };
+        Ok(fleet::group(&self.closer(settings, seen.owner).await?))
     }
 
     /// In the order of a list: by key, then by zone.

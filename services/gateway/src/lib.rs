@@ -31,6 +31,7 @@ mod server;
 mod states;
 mod status;
 mod submit;
+mod summary;
 mod supervise;
 mod sweep;
 mod tenants;

@@ -19,6 +19,7 @@ mod nearest;
 mod output;
 mod render;
 mod run;
+mod screen;
 mod signals;
 mod span;
 

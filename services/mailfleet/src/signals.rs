@@ -4,6 +4,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::exit::INTERRUPTED;
+use crate::screen;
 
 /// Cancels the returned token at the first SIGINT or SIGTERM; ends the process at the second,
 /// whatever is still open.
@@ -23,6 +24,7 @@ pub(crate) fn cancel_on_signal() -> std::io::Result<CancellationToken> {
                 _ = terminate.recv() => {}
             }
             if cancel.is_cancelled() {
+                screen::give_back();
                 std::process::exit(INTERRUPTED);
             }
             cancel.cancel();

@@ -25,11 +25,13 @@ pub struct Census {
     pub oldest: Duration,
 }
 
-/// What ended within the last while.
+/// What ended within the last while, and what is open.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Recent {
     /// Jobs by how they ended; those without any are left out.
     pub jobs: Vec<(JobState, Option<Verdict>, u64)>,
     /// Legs of these jobs by what stood in their way, the most frequent first. `None`: nothing.
     pub codes: Vec<(Option<FaultCode>, u64)>,
+    /// Jobs that are open, by the tenants' counters.
+    pub open: u64,
 }

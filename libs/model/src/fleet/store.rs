@@ -399,7 +399,8 @@ pub trait Store: Send + Sync + 'static {
     /// Counts what the store holds, over all tenants. Costs as much as there are open jobs.
     fn census(&self) -> impl Future<Output = Result<Census, StoreError>> + Send;
 
-    /// Counts the jobs of all tenants that ended within `window`.
+    /// Counts the jobs of all tenants that ended within `window`, and those that are open.
+    /// Costs as much as there are such jobs and tenants; open jobs cost nothing.
     fn recent(&self, window: Duration) -> impl Future<Output = Result<Recent, StoreError>> + Send;
 
     /// Deletes jobs that have been final for longer than `age`, and entries of the attempt

@@ -99,6 +99,11 @@ impl Work for LookBack {
              WHERE j.state <> 'OPEN' AND j.finished > (SELECT mailfleet_now()) - $1 \
              GROUP BY l.end_code ORDER BY 2 DESC, 1",
         );
+        // Moves with the jobs, so that nobody has to count them.
+        const OPEN: Statement = Statement::of(
+            "SELECT CAST(coalesce(sum(interactive + bulk), 0) AS bigint) AS open \
+             FROM tenant_counts",
+        );
         let window = [Value::span(self.window)];
         let mut recent = Recent::default();
         for mut row in tx.rows(JOBS, &window).await? {
@@ -109,6 +114,9 @@ impl Work for LookBack {
         for mut row in tx.rows(CODES, &window).await? {
             let code: Option<FaultCode> = row.maybe_name("end_code")?;
             recent.codes.push((code, row.number("count")?));
+        }
+        if let Some(mut row) = tx.row(OPEN, &[]).await? {
+            recent.open = row.number("open")?;
         }
         Ok(recent)
     }

@@ -127,6 +127,17 @@ impl<S: Store, Q: GatewayQueue> FleetService for Fleet<S, Q> {
         let worker = Some(fleet::worker(&member.news, now.since(member.heard)));
         Ok(Response::new(v1::DrainWorkerResponse { worker }))
     }
+
+    async fn get_fleet_summary(
+        &self,
+        request: Request<v1::GetFleetSummaryRequest>,
+    ) -> Result<Response<v1::GetFleetSummaryResponse>, Status> {
+        let asked = self.asked(request)?;
+        let window =
+            fleet::parse_window(asked.window).map_err(|bad| status::invalid(&bad, None))?;
+        let summary = Box::pin(self.0.summary(window)).await;
+        summary.map(Response::new).map_err(|error| status::store(&error, None))
+    }
 }
 
 impl<S: Store, Q: GatewayQueue> Fleet<S, Q> {

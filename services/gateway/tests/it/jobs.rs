@@ -170,6 +170,7 @@ async fn a_call_needs_a_token_and_its_role() {
     let submitter = [
         fleet.list_workers(as_tenant(CRM, v1::ListWorkersRequest {})).await.err(),
         fleet.list_shards(as_tenant(CRM, v1::ListShardsRequest {})).await.err(),
+        fleet.get_fleet_summary(as_tenant(CRM, v1::GetFleetSummaryRequest::default())).await.err(),
     ];
     for refusal in reader.into_iter().chain(submitter) {
         let refusal = refusal.expect("the role is too low");

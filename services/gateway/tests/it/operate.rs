@@ -218,3 +218,44 @@ async fn workers_and_shards_are_shown_and_a_worker_is_drained() {
     let refused = world.fleet().await.drain_worker(drain).await.expect_err("nobody");
     assert_eq!((refused.code(), reason(&refused).as_str()), (Code::NotFound, "WORKER_NOT_FOUND"));
 }
+
+#[tokio::test]
+async fn the_summary_counts_what_ended_and_names_the_sick_and_the_busy() {
+    let refuse = Fault::Reply("-ERR [AUTH] no".into());
+    let (good, bad) =
+        (mail(Server::pop3()).await, mail(Server::pop3().at(Step::Login, refuse)).await);
+    let hangs = slow(PATIENCE).await;
+    let world = World::start(config()).await;
+    let summary = async || {
+        let asked = v1::GetFleetSummaryRequest { window: None };
+        world.fleet().await.get_fleet_summary(asked).await.expect("a summary").into_inner()
+    };
+    let empty = summary().await;
+    assert!(empty.ended.is_empty() && empty.causes.is_empty(), "{empty:?}");
+    submit(&world, pop3_request(&hangs)).await;
+    seen(&hangs, "STAT").await;
+    for server in [&good, &bad] {
+        let stream = world.client().await.validate(pop3_request(server)).await.expect("taken");
+        report(stream.into_inner()).await;
+    }
+    let pause = v1::PauseLimitGroupRequest { name: GROUP.to_owned() };
+    world.fleet().await.pause_limit_group(pause).await.expect("paused");
+    let full = eventually(summary, |summary| summary.open_jobs == 1 && summary.groups_sick == 1);
+    let full = full.await;
+    let mut ended: Vec<_> =
+        full.ended.iter().map(|ended| (ended.state(), ended.verdict(), ended.jobs)).collect();
+    ended.sort();
+    let done = v1::job::State::Done;
+    assert_eq!(ended, [(done, Verdict::Healthy, 1), (done, Verdict::Faulty, 1)]);
+    assert!((full.ended_per_second - 2.0 / 60.0).abs() < 1e-9, "{}", full.ended_per_second);
+    let causes: Vec<_> = full.causes.iter().map(|cause| (cause.code(), cause.legs)).collect();
+    assert_eq!(causes, [(v1::fault::Code::AuthInvalidCredentials, 1)]);
+    assert_eq!((full.shards, full.zones.as_slice()), (64, &["default".to_owned()][..]));
+    let sick = full.groups.first().expect("a group");
+    assert_eq!((sick.name.as_str(), sick.paused, sick.out), (GROUP, true, 1));
+
+    let window = Duration::from_secs(901).try_into().ok();
+    let asked = v1::GetFleetSummaryRequest { window };
+    let refused = world.fleet().await.get_fleet_summary(asked).await.expect_err("too long");
+    assert_eq!(refused.code(), Code::InvalidArgument);
+}

@@ -27,7 +27,7 @@ Examples:
     Resume(GroupArgs),
     /// Ask a worker to hand its shards over and to end
     Drain(DrainArgs),
-    /// Watch workers and the busiest and sickest mail servers, until Ctrl-C
+    /// Watch what ends and how, the workers, and the sickest and busiest mail servers
     Top(TopArgs),
 }
 
@@ -108,12 +108,15 @@ pub(crate) struct DrainArgs {
 /// How to watch.
 #[derive(Debug, Args)]
 pub(crate) struct TopArgs {
-    /// How often to look
+    /// How often to look; at least 500ms
     #[arg(long, value_name = "TIME", default_value = "2s")]
     pub(crate) every: String,
-    /// Print so many pictures and end; without end on a terminal, one elsewhere
+    /// Count what ended within this time, from 1s to 15m
+    #[arg(long, value_name = "TIME", default_value = "1m")]
+    pub(crate) window: String,
+    /// Print so many pictures and end; until q or Ctrl-C on a terminal, one elsewhere
     #[arg(long, value_name = "COUNT")]
     pub(crate) count: Option<u32>,
     #[command(flatten)]
-    pub(crate) gateway: GatewayArgs,
+    pub(crate) at: AtArgs,
 }

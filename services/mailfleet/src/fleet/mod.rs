@@ -3,6 +3,7 @@
 //! Asks a gateway and prints. Needs a token of the role admin where the gateway wants tokens.
 
 mod args;
+mod picture;
 mod tables;
 mod top;
 
@@ -126,7 +127,7 @@ impl Fleet {
         Ok(if at.json {
             groups.iter().map(|group| format!("{}\n", json::to_json(group))).collect()
         } else {
-            tables::groups(&groups)
+            tables::groups(&groups).render()
         })
     }
 }
@@ -144,7 +145,7 @@ async fn workers(at: &AtArgs) -> Result<String, Error> {
     } else if workers.is_empty() {
         "no worker was heard within the last minute\n".to_owned()
     } else {
-        tables::workers(&workers)
+        tables::workers(&workers).render()
     })
 }
 
@@ -162,7 +163,7 @@ async fn groups(args: &GroupsArgs) -> Result<String, Error> {
     } else if groups.is_empty() {
         "no limit groups: nothing runs or waits, and none has settings of its own\n".to_owned()
     } else {
-        tables::groups(&groups)
+        tables::groups(&groups).render()
     })
 }
 

@@ -8,23 +8,28 @@ use mailfleet_api::v1;
 use mailfleet_api::v1::limit_group::Condition;
 
 use super::WORKERS;
-use crate::render::columns::{Cell, cell, table};
+use crate::render::columns::{Cell, Table, cell, table};
 use crate::render::{BAD, CODE, DIM, GOOD, WARN, wrap};
 use crate::span;
+
+/// Columns that a narrow terminal may do without.
+pub(super) const VERSION: &str = "VERSION";
+pub(super) const LOGINS: &str = "LOGINS";
+pub(super) const PER_SOURCE: &str = "PER SOURCE";
+pub(super) const SHARD: &str = "SHARD";
 
 const PLAIN: Style = Style::new();
 /// Silence after which the others count a worker out.
 const SILENT: Duration = Duration::from_millis(2_500);
 
 /// The workers, one a line.
-pub(super) fn workers(workers: &[v1::Worker]) -> String {
+pub(super) fn workers(workers: &[v1::Worker]) -> Table {
     let zones = Zones::of(workers.iter().map(|worker| worker.zone.as_str()));
     let row = |worker: &v1::Worker| {
-        let silence = duration(worker.silence.as_ref()).unwrap_or_default();
-        let state = match (worker.draining, SILENT < silence) {
+        let state = match (worker.draining, silent(worker)) {
             (true, _) => cell(WARN, "draining"),
-            (false, true) => cell(BAD, format!("silent for {}", span::brief(silence))),
-            (false, false) => cell(GOOD, "ready"),
+            (false, Some(silence)) => cell(BAD, format!("silent for {}", span::brief(silence))),
+            (false, None) => cell(GOOD, "ready"),
         };
         let row = vec![
             cell(CODE, bare(&worker.name)),
@@ -35,8 +40,14 @@ pub(super) fn workers(workers: &[v1::Worker]) -> String {
         ];
         zones.with(1, &worker.zone, row)
     };
-    let heading = zones.heading(1, &["WORKER", "STATE", "SHARDS", "RUNNING", "VERSION"]);
-    table(&heading, workers.iter().map(row).collect())
+    let heading = zones.heading(1, &["WORKER", "STATE", "SHARDS", "RUNNING", VERSION]);
+    Table::new(&heading, workers.iter().map(row).collect())
+}
+
+/// How long a worker has been silent, if that is too long.
+pub(super) fn silent(worker: &v1::Worker) -> Option<Duration> {
+    let silence = duration(worker.silence.as_ref()).unwrap_or_default();
+    Some(silence).filter(|silence| SILENT < *silence)
 }
 
 /// The owners with their shards, and the shards that wait for one, zone by zone.
@@ -85,12 +96,11 @@ fn shards_of_zone(shards: &[&v1::Shard]) -> Vec<Vec<Cell>> {
 }
 
 /// The limit groups, one a line.
-pub(super) fn groups(groups: &[v1::LimitGroup]) -> String {
-    let heading =
-        ["LIMIT GROUP", "IN USE", "LIMIT", "WAITING", "LOGINS", "PER SOURCE", "SHARD", "STATE"];
+pub(super) fn groups(groups: &[v1::LimitGroup]) -> Table {
+    let heading = ["LIMIT GROUP", "IN USE", "LIMIT", "WAITING", LOGINS, PER_SOURCE, SHARD, "STATE"];
     let zones = Zones::of(groups.iter().map(|group| zone_of(&group.name)));
     let rows = groups.iter().map(|it| zones.with(1, zone_of(&it.name), group(it)));
-    table(&zones.heading(1, &heading), rows.collect())
+    Table::new(&zones.heading(1, &heading), rows.collect())
 }
 
 /// The zone of a limit group, out of its name.
@@ -230,7 +240,7 @@ mod tests {
             conditions: vec![Condition::Lowered.into()],
             ..v1::LimitGroup::default()
         };
-        let text = anstream::adapter::strip_str(&groups(&[group])).to_string();
+        let text = anstream::adapter::strip_str(&groups(&[group]).render()).to_string();
         let line = text.lines().nth(1).expect("a row");
         let words: Vec<&str> = line.split_whitespace().collect();
         assert_eq!(words, ["imap:google", "4", "4", "(10)", "7", "-", "-", "0", "lowered"]);
@@ -247,7 +257,7 @@ mod tests {
             ..v1::LimitGroup::default()
         };
         let shown = |all: &[v1::LimitGroup]| -> Vec<String> {
-            let text = anstream::adapter::strip_str(&groups(all)).to_string();
+            let text = anstream::adapter::strip_str(&groups(all).render()).to_string();
             let squeezed = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
             text.lines().skip(1).map(squeezed).collect()
         };

@@ -1,96 +1,164 @@
-//! `fleet top`: workers and the busiest and sickest mail servers, drawn anew every few seconds.
+//! `fleet top`: the fleet in one picture, drawn anew every few seconds.
 //!
-//! On a terminal each picture takes the place of the one before, until Ctrl-C; elsewhere there is
-//! one, or as many as were asked for. It changes nothing.
+//! On a terminal each picture takes the place of the one before, until q or Ctrl-C; the last one
+//! stays while the gateway does not answer. Elsewhere there is one, or as many as were asked for.
+//! It changes nothing.
 
-use std::cmp::Reverse;
-use std::io::IsTerminal as _;
-use std::time::SystemTime;
+use std::time::Duration;
 
 use anyhow::Context as _;
-use mailfleet_api::v1;
+use mailfleet_api::{json, v1};
 use mailfleet_model::Violations;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+use tokio_util::sync::CancellationToken;
+use tonic::{Code, Status};
 
+use super::Fleet;
 use super::args::TopArgs;
-use super::{Fleet, tables};
+use super::picture::{Size, View, draw};
 use crate::exit::{Error, Exit};
 use crate::output::print;
-use crate::render::{BOLD, DIM, paint};
+use crate::screen::{self, Screen};
 use crate::{signals, span};
 
-/// Rows of mail servers where the height of the terminal is not known.
-const ROWS: usize = 20;
-/// Lines of a picture beside those of the mail servers and workers.
-const AROUND: usize = 6;
-/// Moves the cursor home and clears what is below.
-const HOME: &str = "\x1b[H\x1b[J";
+/// Looking more often shows nothing new.
+const OFTEN: Duration = Duration::from_millis(500);
+/// Longest wait for an answer.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Where the terminal does not say how large it is, and where there is none.
+const USUAL: usize = 80;
 
 /// Runs the command.
 pub(super) async fn run(args: &TopArgs) -> Result<Exit, Error> {
-    let every = span::parse(&args.every).map_err(|error| {
+    let every = time("--every", &args.every)?;
+    let window = time("--window", &args.window)?;
+    if every < OFTEN {
         let mut wrong = Violations::default();
-        wrong.add("--every", error);
-        Error::Usage(wrong)
-    })?;
-    let mut fleet = Fleet::at(&args.gateway).await?;
+        wrong.add("--every", "is shorter than 500ms");
+        return Err(Error::Usage(wrong));
+    }
     let stop = signals::cancel_on_signal().context("cannot listen for signals")?;
-    let over = std::io::stdout().is_terminal();
-    let mut left = args.count.or((!over).then_some(1));
-    loop {
-        let picture = tokio::select! {
-            picture = picture(&mut fleet) => picture?,
+    let mut top = tokio::select! {
+        fleet = Fleet::at(&args.at.gateway) => Top { fleet: fleet?, every, window },
+        () = stop.cancelled() => return Ok(Exit::Good),
+    };
+    if screen::is_there() && !args.at.json && args.count.is_none() {
+        return top.live(&stop).await;
+    }
+    let is_watched = std::io::IsTerminal::is_terminal(&std::io::stdout());
+    let left = args.count.or((!is_watched).then_some(1));
+    tokio::select! {
+        printed = top.printed(left, args.at.json) => printed,
+        () = stop.cancelled() => Ok(Exit::Good),
+    }
+}
+
+struct Top {
+    fleet: Fleet,
+    every: Duration,
+    window: Duration,
+}
+
+impl Top {
+    /// Prints pictures one below the other.
+    async fn printed(&mut self, mut left: Option<u32>, as_json: bool) -> Result<Exit, Error> {
+        let mut ticks = ticks(self.every);
+        while left != Some(0) {
+            ticks.tick().await;
+            let picture = self.ask().await.map_err(|status| self.fleet.gateway.told(&status))?;
+            print(&if as_json {
+                format!("{}\n", json::to_json(&picture))
+            } else {
+                let view = View { picture: &picture, note: None, hint: None };
+                draw(&view, Size { columns: size().columns, rows: None })
+            })?;
+            left = left.map(|left| left.saturating_sub(1));
+        }
+        Ok(Exit::Good)
+    }
+
+    /// Draws pictures over each other until somebody wants no more.
+    async fn live(&mut self, stop: &CancellationToken) -> Result<Exit, Error> {
+        let mut resized =
+            signal(SignalKind::window_change()).context("cannot listen for signals")?;
+        let first = tokio::select! {
+            picture = self.ask() => picture,
             () = stop.cancelled() => return Ok(Exit::Good),
         };
-        print(&if over { format!("{HOME}{picture}") } else { picture })?;
-        left = left.map(|left| left.saturating_sub(1));
-        if left == Some(0) {
-            return Ok(Exit::Good);
+        // Whoever cannot see even one picture is told why on his own screen.
+        let mut last = first.map_err(|status| self.fleet.gateway.told(&status))?;
+        let screen = Screen::take(stop.clone()).context("cannot draw on the terminal")?;
+        let hint = format!("every {}, q quits", span::write(self.every));
+        let (mut ticks, mut lost) = (ticks(self.every), None::<(Instant, String)>);
+        ticks.reset();
+        loop {
+            let note = lost.as_ref().map(|(since, why)| {
+                format!("{why} for {}; this is the last picture", span::brief(since.elapsed()))
+            });
+            let view = View { picture: &last, note: note.as_deref(), hint: Some(&hint) };
+            screen.draw(&draw(&view, size())).context("cannot draw on the terminal")?;
+            tokio::select! {
+                _ = ticks.tick() => {}
+                _ = resized.recv() => continue,
+                () = stop.cancelled() => return Ok(Exit::Good),
+            }
+            let picture = tokio::select! {
+                picture = self.ask() => picture,
+                () = stop.cancelled() => return Ok(Exit::Good),
+            };
+            match picture {
+                Ok(picture) => (last, lost) = (picture, None),
+                Err(status) if passes(status.code()) => {
+                    let since = lost.map_or_else(Instant::now, |(since, _)| since);
+                    lost = Some((since, why(&status).to_owned()));
+                }
+                Err(status) => return Err(self.fleet.gateway.told(&status)),
+            }
         }
-        tokio::select! {
-            () = tokio::time::sleep(every) => {}
-            () = stop.cancelled() => return Ok(Exit::Good),
+    }
+
+    async fn ask(&mut self) -> Result<v1::GetFleetSummaryResponse, Status> {
+        let window = self.window.try_into().ok();
+        let asked = self.fleet.client.get_fleet_summary(v1::GetFleetSummaryRequest { window });
+        match timeout(PATIENCE, asked).await {
+            Ok(answer) => answer.map(tonic::Response::into_inner),
+            Err(_) => Err(Status::deadline_exceeded("no answer in time")),
         }
     }
 }
 
-async fn picture(fleet: &mut Fleet) -> Result<String, Error> {
-    let workers = fleet.workers().await?;
-    let shards = fleet.shards().await?;
-    let mut groups = fleet.groups("", &[]).await?;
-    groups.sort_by_key(|group| Reverse(weight(group)));
-    let free = shards.shards.iter().filter(|shard| shard.owners.is_empty()).count();
-    let running: u32 = workers.iter().map(|worker| worker.running).sum();
-    let capacity: u32 = workers.iter().map(|worker| worker.capacity).sum();
-    let mut zones: Vec<&str> = shards.shards.iter().map(|shard| shard.zone.as_str()).collect();
-    zones.dedup();
-    let zone = match zones.as_slice() {
-        [zone] => format!("zone {zone}"),
-        zones => format!("zones {}", zones.join(", ")),
-    };
-    let now = humantime::format_rfc3339_seconds(SystemTime::now());
-    let head = format!(
-        "{zone}  {} workers  {running} of {capacity} legs run  {free} of {} shards without owner",
-        workers.len(),
-        shards.shards.len()
-    );
-    let height = terminal_size::terminal_size().map_or(ROWS + AROUND, |(_, h)| h.0.into());
-    let rows = height.saturating_sub(AROUND + workers.len()).max(5);
-    let hidden = groups.len().saturating_sub(rows);
-    groups.truncate(rows);
-    let more = if hidden > 0 { format!("and {hidden} more\n") } else { String::new() };
-    Ok(format!(
-        "{}  {}\n\n{}\n{}{}",
-        paint(BOLD, head),
-        paint(DIM, now),
-        tables::workers(&workers),
-        tables::groups(&groups),
-        paint(DIM, more)
-    ))
+/// What may be over a moment later: a gateway or its store that starts anew.
+fn passes(code: Code) -> bool {
+    matches!(code, Code::Unavailable | Code::DeadlineExceeded | Code::Unknown | Code::Cancelled)
 }
 
-/// The sickest first, then the busiest.
-fn weight(group: &v1::LimitGroup) -> (bool, u32, u32) {
-    let owner = group.owner.unwrap_or_default();
-    let sick = owner.down_for.is_some() || owner.lowered_for.is_some() || group.paused;
-    (sick, group.waiting_in_store + owner.waiting, owner.in_use)
+fn why(status: &Status) -> &'static str {
+    let said = tonic_types::StatusExt::get_error_details(status);
+    // Only a gateway tells why in details; what has none comes from the way to it.
+    match said.error_info() {
+        Some(_) => "the gateway says that it cannot answer now",
+        None => "the gateway has not answered",
+    }
+}
+
+fn ticks(every: Duration) -> tokio::time::Interval {
+    let mut ticks = interval(every);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks
+}
+
+fn size() -> Size {
+    match terminal_size::terminal_size() {
+        Some((columns, rows)) => Size { columns: columns.0.into(), rows: Some(rows.0.into()) },
+        None => Size { columns: USUAL, rows: None },
+    }
+}
+
+fn time(name: &str, text: &str) -> Result<Duration, Error> {
+    span::parse(text).map_err(|error| {
+        let mut wrong = Violations::default();
+        wrong.add(name, error);
+        Error::Usage(wrong)
+    })
 }

@@ -6,6 +6,8 @@ use super::{paint, wrap};
 
 /// What stands between two columns.
 const GAP: &str = "  ";
+/// Names are not cut shorter than this.
+const NAME: usize = 12;
 
 /// One cell: lines, each in its style.
 pub(crate) type Cell = Vec<(Style, String)>;
@@ -52,12 +54,61 @@ pub(crate) fn row(cells: &[Cell], widths: &[usize]) -> String {
 
 /// Renders a table: a heading over rows, each column as wide as its widest cell.
 pub(crate) fn table(heading: &[&str], rows: Vec<Vec<Cell>>) -> String {
-    let heading = heading.iter().map(|name| cell(super::BOLD, name)).collect::<Vec<_>>();
-    let rows: Vec<Vec<Cell>> = std::iter::once(heading).chain(rows).collect();
-    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
-    let widths: Vec<usize> =
-        (0..columns).map(|column| widest(rows.iter().filter_map(|row| row.get(column)))).collect();
-    rows.iter().map(|cells| row(cells, &widths)).collect()
+    Table::new(heading, rows).render()
+}
+
+/// A heading over rows.
+#[derive(Debug, Clone)]
+pub(crate) struct Table {
+    rows: Vec<Vec<Cell>>,
+}
+
+impl Table {
+    pub(crate) fn new(heading: &[&str], rows: Vec<Vec<Cell>>) -> Self {
+        let heading = heading.iter().map(|name| cell(super::BOLD, name)).collect::<Vec<_>>();
+        Self { rows: std::iter::once(heading).chain(rows).collect() }
+    }
+
+    /// Each column as wide as its widest cell.
+    pub(crate) fn render(&self) -> String {
+        let widths = self.widths();
+        self.rows.iter().map(|cells| row(cells, &widths)).collect()
+    }
+
+    /// As [`render`](Self::render), within a width: leaves out the columns with these headings,
+    /// one after the other, then cuts the first column.
+    pub(crate) fn within(mut self, width: usize, spare: &[&str]) -> String {
+        for name in spare {
+            if self.width() <= width {
+                break;
+            }
+            let is_it = |cell: &Cell| cell.iter().any(|(_, text)| text == name);
+            let place = self.rows.first().and_then(|heading| heading.iter().position(is_it));
+            if let Some(place) = place {
+                for row in self.rows.iter_mut().filter(|row| place < row.len()) {
+                    row.remove(place);
+                }
+            }
+        }
+        let over = self.width().saturating_sub(width);
+        let first = self.widths().first().map_or(0, |first| first.saturating_sub(over));
+        let firsts = self.rows.iter_mut().filter_map(|row| row.first_mut()).flatten();
+        for (_, text) in firsts {
+            *text = wrap::cut(text, first.max(NAME));
+        }
+        self.render()
+    }
+
+    fn width(&self) -> usize {
+        let widths = self.widths();
+        widths.iter().sum::<usize>() + GAP.len() * widths.len().saturating_sub(1)
+    }
+
+    fn widths(&self) -> Vec<usize> {
+        let columns = self.rows.iter().map(Vec::len).max().unwrap_or(0);
+        let of = |column| widest(self.rows.iter().filter_map(|row| row.get(column)));
+        (0..columns).map(of).collect()
+    }
 }
 
 #[cfg(test)]
@@ -74,5 +125,19 @@ mod tests {
         ];
         assert_eq!(row(&cells, &[5, 2, 3]), "証明   x   one\nb          two\n");
         assert_eq!(widest(cells.iter()), 4);
+    }
+
+    #[test]
+    fn a_table_gives_up_columns_before_it_cuts_names() {
+        let row = |cells: [&str; 3]| cells.map(|text| cell(Style::new(), text)).to_vec();
+        let table = Table::new(&["NAME", "B", "C"], vec![row(["a-name-that-is-long", "b", "c"])]);
+        let shown = |width| {
+            let text = table.clone().within(width, &["B"]);
+            anstream::adapter::strip_str(&text).to_string()
+        };
+        assert_eq!(shown(80), "NAME                 B  C\na-name-that-is-long  b  c\n");
+        assert_eq!(shown(23), "NAME                 C\na-name-that-is-long  c\n");
+        assert_eq!(shown(17), "NAME            C\na-name-that-i…  c\n");
+        assert_eq!(shown(1), "NAME          C\na-name-that…  c\n", "no shorter than this");
     }
 }

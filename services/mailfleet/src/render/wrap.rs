@@ -21,6 +21,23 @@ pub(crate) fn pad(text: &str, width: usize) -> String {
     format!("{text}{}", " ".repeat(width.saturating_sub(columns(text))))
 }
 
+/// The text up to a width, with a mark where something was left out.
+pub(crate) fn cut(text: &str, width: usize) -> String {
+    if columns(text) <= width {
+        return text.to_owned();
+    }
+    let (mut kept, mut left) = (String::new(), width.saturating_sub(1));
+    for c in text.chars() {
+        match left.checked_sub(c.width().unwrap_or(0)) {
+            Some(rest) => left = rest,
+            None => break,
+        }
+        kept.push(c);
+    }
+    kept.push('…');
+    kept
+}
+
 /// The text without what could move the cursor or turn the direction of writing: control
 /// characters and bidirectional overrides (Unicode annex 9). Remote words go through this.
 pub(crate) fn clean(text: &str) -> String {
@@ -134,6 +151,13 @@ mod tests {
     fn remote_words_cannot_move_the_cursor() {
         assert_eq!(clean("a\u{1b}[2Jb\u{202e}c\r\n"), "a\u{fffd}[2Jb\u{fffd}c\u{fffd}\u{fffd}");
         assert_eq!(clean("日本語 ok"), "日本語 ok");
+    }
+
+    #[test]
+    fn what_is_too_long_is_cut_by_columns() {
+        assert_eq!(cut("abc", 3), "abc");
+        assert_eq!(cut("abcd", 3), "ab…");
+        assert_eq!(cut("証明書", 4), "証…");
     }
 
     #[test]

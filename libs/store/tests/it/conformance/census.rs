@@ -75,7 +75,8 @@ pub(crate) async fn what_has_just_ended_is_counted(place: &impl Place) {
     store.advance(job(2), collect(0, Verdict::Healthy)).await.unwrap();
     store.advance(job(3), refused_as(Verdict::Faulty)).await.unwrap();
     store.advance(job(4), cancel).await.unwrap();
-    let Recent { jobs, codes } = store.recent(WINDOW).await.unwrap();
+    let Recent { jobs, codes, open } = store.recent(WINDOW).await.unwrap();
+    assert_eq!(open, 1, "the fifth");
     let done = |verdict| jobs.iter().find(|job| (job.0, job.1) == (JobState::Done, verdict));
     assert_eq!(done(Some(Verdict::Healthy)).map(|job| job.2), Some(2));
     assert_eq!(done(Some(Verdict::Faulty)).map(|job| job.2), Some(1));
