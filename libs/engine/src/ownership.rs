@@ -2,11 +2,15 @@
 //!
 //! The exclusive consumer is the lock. A wrong picture of the members costs refused
 //! claims, never a second owner.
+//!
+//! Shards are spread evenly, whatever the versions of the workers: while a fleet is upgraded, one
+//! new worker must not get everything. Only a shard in which an owner got a leg of a kind that it
+//! does not run goes to those that run the most kinds, since no other could do its work.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use mailfleet_model::fleet::{Announcement, ShardIndex, WorkerId, ZoneName, rendezvous};
+use mailfleet_model::fleet::{Announcement, LegKind, ShardIndex, WorkerId, ZoneName, rendezvous};
 
 use crate::rules::HoldRules;
 use crate::takeover::Predecessor;
@@ -34,6 +38,17 @@ struct Heard {
     succeeded: BTreeSet<ShardIndex>,
 }
 
+/// A worker as one that may own a shard.
+#[derive(Debug, Clone, Copy)]
+pub struct Candidate<'a> {
+    /// Its id.
+    pub worker: &'a WorkerId,
+    /// Kinds of legs that it runs.
+    pub kinds: &'a BTreeSet<LegKind>,
+    /// Shards in which it got legs of other kinds.
+    pub outgrown: &'a BTreeSet<ShardIndex>,
+}
+
 /// The other workers of a zone, as their announcements tell.
 #[derive(Debug, Clone)]
 pub struct Members {
@@ -46,6 +61,9 @@ pub struct Members {
     /// Shards that this worker itself lost, and when. Its sockets are closed before it
     /// claims again.
     lost: BTreeMap<ShardIndex, Monotonic>,
+    /// When this worker last lost its connection. The broker itself may have been away, and then
+    /// a lock is free before its holder can know.
+    deaf: Option<Monotonic>,
 }
 
 impl Members {
@@ -53,7 +71,7 @@ impl Members {
     #[must_use]
     pub fn new(zone: ZoneName, rules: &HoldRules) -> Self {
         let (known, handed_over, lost) = (BTreeMap::new(), BTreeSet::new(), BTreeMap::new());
-        Self { zone, heartbeat: rules.heartbeat, known, handed_over, lost }
+        Self { zone, heartbeat: rules.heartbeat, known, handed_over, lost, deaf: None }
     }
 
     /// Notes an announcement; those of other zones are none of ours.
@@ -110,6 +128,17 @@ impl Members {
         self.lost.insert(shard, now);
     }
 
+    /// Notes that this worker has lost its connection.
+    pub fn deaf(&mut self, now: Monotonic) {
+        self.deaf = Some(now);
+    }
+
+    /// Whether it has ever lost its connection.
+    #[must_use]
+    pub fn was_deaf(&self) -> bool {
+        self.deaf.is_some()
+    }
+
     /// What is known about who held a shard before now.
     #[must_use]
     pub fn predecessor(&self, shard: ShardIndex, now: Monotonic, rules: &HoldRules) -> Predecessor {
@@ -126,7 +155,9 @@ impl Members {
         };
         let holders: Vec<&Heard> = self.known.values().filter(recent).filter(holds).collect();
         let silent = |heard: &&Heard| {
-            heartbeat < now.since(heard.at) || heard.freshness == Freshness::Backlog
+            heartbeat < now.since(heard.at)
+                || heard.freshness == Freshness::Backlog
+                || self.deaf.is_some_and(|deaf| heard.at <= deaf)
         };
         if holders.iter().any(silent) {
             Predecessor::Silent
@@ -146,22 +177,38 @@ impl Members {
     }
 
     /// Whether this worker should own a shard, among those that were heard of within
-    /// `live` and do not drain, itself included.
+    /// `live` and do not drain, itself included. In a shard that somebody alive has outgrown,
+    /// who runs more kinds goes first.
     #[must_use]
     pub fn should_own(
         &self,
-        worker: &WorkerId,
+        candidate: Candidate<'_>,
         shard: ShardIndex,
         now: Monotonic,
         live: Duration,
     ) -> bool {
-        let ours = (rendezvous(worker, &self.zone, shard), worker);
-        self.known
-            .iter()
-            .filter(|(other, _)| *other != worker)
-            .filter(|(_, heard)| heard.freshness == Freshness::Live && !heard.said.draining)
-            .filter(|(_, heard)| now.since(heard.at) <= live)
-            .all(|(other, _)| (rendezvous(other, &self.zone, shard), other) < ours)
+        let outgrown = candidate.outgrown.contains(&shard)
+            || self.live(now, live).any(|said| said.outgrown.contains(&shard));
+        let weight = |worker, kinds: &BTreeSet<LegKind>| {
+            let n_kinds = if outgrown { kinds.len() } else { 0 };
+            (n_kinds, rendezvous(worker, &self.zone, shard), worker.clone())
+        };
+        let ours = weight(candidate.worker, candidate.kinds);
+        self.live(now, live)
+            .filter(|said| said.worker != *candidate.worker && !said.draining)
+            .all(|said| weight(&said.worker, &said.kinds) < ours)
+    }
+
+    /// Whether a live worker that does not drain runs legs of a kind.
+    #[must_use]
+    pub fn run(&self, kind: &LegKind, now: Monotonic, live: Duration) -> bool {
+        self.live(now, live).any(|said| !said.draining && said.kinds.contains(kind))
+    }
+
+    /// What those said who were heard of within `live`.
+    fn live(&self, now: Monotonic, live: Duration) -> impl Iterator<Item = &Announcement> {
+        let heard = self.known.values().filter(|heard| heard.freshness == Freshness::Live);
+        heard.filter(move |heard| now.since(heard.at) <= live).map(|heard| &heard.said)
     }
 }
 
@@ -186,14 +233,64 @@ mod tests {
             capacity: 1,
             running: 0,
             draining,
+            kinds: BTreeSet::new(),
+            outgrown: BTreeSet::new(),
             version: "1".to_owned(),
         }
     }
 
     fn share(members: &Members, worker: &str, now: u64) -> usize {
         let live = Duration::from_secs(3);
-        let owns = |shard| members.should_own(&name(worker), ShardIndex(shard), at(now), live);
+        let (worker, kinds, outgrown) = (name(worker), BTreeSet::new(), BTreeSet::new());
+        let candidate = Candidate { worker: &worker, kinds: &kinds, outgrown: &outgrown };
+        let owns = |shard| members.should_own(candidate, ShardIndex(shard), at(now), live);
         (0..64).filter(|shard| owns(*shard)).count()
+    }
+
+    /// Who of `workers` thinks that it should own the shard: each hears all others.
+    fn owners(workers: &[Announcement], shard: u16) -> Vec<&str> {
+        let owns = |own: &&Announcement| {
+            let mut members = Members::new("z".parse().expect("a name"), &HoldRules::default());
+            for other in workers.iter().filter(|other| other.worker != own.worker) {
+                members.hear(other, Freshness::Live, at(0));
+            }
+            let Announcement { worker, kinds, outgrown, .. } = own;
+            let candidate = Candidate { worker, kinds, outgrown };
+            !own.draining
+                && members.should_own(candidate, ShardIndex(shard), at(1), Duration::from_secs(3))
+        };
+        workers.iter().filter(owns).map(|own| own.worker.as_str()).collect()
+    }
+
+    #[test]
+    fn a_shard_with_legs_of_a_kind_that_its_owner_does_not_run_goes_to_who_runs_more() {
+        let kinds =
+            |kinds: &[&str]| kinds.iter().map(|kind| kind.parse().expect("a name")).collect();
+        let old = |worker| Announcement { kinds: kinds(&["a"]), ..says(worker, "z", false) };
+        let new = |worker| Announcement { kinds: kinds(&["a", "b"]), ..says(worker, "z", false) };
+        let told = |worker, outgrown: &[u16]| {
+            let outgrown = outgrown.iter().copied().map(ShardIndex).collect();
+            Announcement { outgrown, ..old(worker) }
+        };
+        let by = |workers: &[Announcement]| -> Vec<String> {
+            (0..64).map(|shard| owners(workers, shard).join(" and ")).collect()
+        };
+        let before = by(&[old("o1"), old("o2"), new("n1")]);
+        let count = |by: &[String], worker| by.iter().filter(|owner| *owner == worker).count();
+        assert!((10..35).contains(&count(&before, "n1")), "an even share: {before:?}");
+        // All agree about the one shard, and about nothing else is anything changed.
+        let theirs = before.iter().position(|owner| owner == "o1").expect("it has some");
+        let shard = u16::try_from(theirs).expect("small");
+        let mut expect = before;
+        expect[theirs] = "n1".to_owned();
+        assert_eq!(by(&[told("o1", &[shard]), old("o2"), new("n1")]), expect);
+        let draining = Announcement { draining: true, ..told("o1", &[shard]) };
+        assert_eq!(owners(&[draining, old("o2"), new("n1")], shard), ["n1"]);
+        let two = by(&[told("o1", &(0..64).collect::<Vec<_>>()), new("n1"), new("n2")]);
+        assert_eq!(count(&two, "n1") + count(&two, "n2"), 64);
+        // Nobody runs more: it stays where it would be.
+        let alone = by(&[old("o1"), old("o2")]);
+        assert_eq!(by(&[told("o1", &(0..64).collect::<Vec<_>>()), old("o2")]), alone);
     }
 
     #[test]
@@ -236,6 +333,17 @@ mod tests {
             members.hear(&gone, Freshness::Live, at(22));
         }
         assert_eq!(before(&members, 3, 23), Predecessor::None);
+    }
+
+    #[test]
+    fn who_was_not_heard_since_the_broker_was_away_may_not_know_that_its_lock_is_gone() {
+        let mut members = Members::new("z".parse().expect("a name"), &HoldRules::default());
+        members.hear(&says("b", "z", false), Freshness::Live, at(10));
+        assert_eq!(before(&members, 14), Predecessor::Heard);
+        members.deaf(at(13));
+        assert_eq!(before(&members, 14), Predecessor::Silent);
+        members.hear(&says("b", "z", false), Freshness::Live, at(15));
+        assert_eq!(before(&members, 16), Predecessor::Heard);
     }
 
     fn before(members: &Members, now: u64) -> Predecessor {

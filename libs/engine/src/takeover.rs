@@ -4,7 +4,7 @@
 //! | --- | --- | --- |
 //! | handed over: its last announcement does not list the shard any more, nor calls it haunted | nothing | starts at once |
 //! | was announced within T, or was this worker itself, less than 2 T ago | sockets that it is closing | starts nothing for 2 s |
-//! | has been silent for longer than T (frozen, cut off, dead), or nobody knows for how long, since this worker was frozen itself; or handed over a shard that such a one may haunt | sockets that nobody can close | the same; and each redelivered leg keeps a slot of its group for 60 s |
+//! | has been silent for longer than T (frozen, cut off, dead), or nobody knows for how long, since this worker was frozen itself; was not heard since this worker lost its own connection, when the broker may have been away; or handed over a shard that such a one may haunt | sockets that nobody can close | the same; and each redelivered leg keeps a slot of its group for 60 s |
 //! | is unknown: nobody was heard to list the shard | anything | as after a silent one, until a gateway tells what it has heard |
 //!
 //! A silent owner that is heard again without the shard has closed its sockets: what was kept
@@ -128,6 +128,7 @@ impl Takeover {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
     use std::time::Duration;
 
     use mailfleet_model::fleet::Announcement;
@@ -148,6 +149,8 @@ mod tests {
             capacity: 10,
             running: 0,
             draining: false,
+            kinds: BTreeSet::new(),
+            outgrown: BTreeSet::new(),
             version: "1".to_owned(),
         }
     }

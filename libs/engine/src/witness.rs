@@ -71,6 +71,7 @@ impl Witness {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
     use std::time::Duration;
 
     use super::*;
@@ -84,6 +85,8 @@ mod tests {
             capacity: 10,
             running: 0,
             draining: false,
+            kinds: BTreeSet::new(),
+            outgrown: BTreeSet::new(),
             version: "1".to_owned(),
         }
     }

@@ -56,6 +56,8 @@ impl Members {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     #[test]
@@ -69,6 +71,8 @@ mod tests {
             capacity: 10,
             running: 1,
             draining: false,
+            kinds: BTreeSet::new(),
+            outgrown: BTreeSet::new(),
             version: "1".to_owned(),
         };
         let at = |seconds| Monotonic(Duration::from_secs(seconds));

@@ -27,6 +27,9 @@ pub struct Config {
     pub shards: NonZeroU16,
     /// Legs at once. 2,000 by default.
     pub slots: NonZeroU32,
+    /// Kinds of legs that it runs; others it gives back. Those of [`KINDS`] by default: fewer are
+    /// for staged roll-outs, and more do not run.
+    pub kinds: BTreeSet<LegKind>,
     /// How long legs may still run when it is asked to end. 30 s by default.
     pub drain: Duration,
     /// Whether there is no other worker, now or later: the embedded mode. It waits for
@@ -41,11 +44,13 @@ impl Config {
     #[must_use]
     pub fn new(worker: WorkerId, zone: ZoneName) -> Self {
         let rules = Rules::default();
+        let kind = |name: &str| name.parse().expect("the names of our kinds are names");
         Self {
             worker,
             zone,
             shards: DEFAULT_SHARDS,
             slots: NonZeroU32::new(2_000).expect("not zero"),
+            kinds: KINDS.into_iter().map(kind).collect(),
             drain: rules.hold.drain,
             alone: false,
             rules,
@@ -64,13 +69,12 @@ impl Config {
     }
 
     pub(crate) fn identity(&self) -> Identity {
-        let kind = |name: &str| name.parse().expect("the names of our kinds are names");
         Identity {
             worker: self.worker.clone(),
             zone: self.zone.clone(),
             shards: self.shards,
             capacity: self.slots.get(),
-            kinds: KINDS.into_iter().map(kind).collect::<BTreeSet<LegKind>>(),
+            kinds: self.kinds.clone(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
         }
     }

@@ -19,6 +19,8 @@ use wire::control::Kind;
 
 /// Longest version of a program, in bytes.
 const MAX_VERSION: usize = 64;
+/// Most kinds of legs of one worker.
+const MAX_KINDS: usize = 64;
 
 /// A control message, to bytes.
 #[must_use]
@@ -134,6 +136,8 @@ fn announcement(news: &Announcement) -> wire::Announcement {
         draining: news.draining,
         version: news.version.clone(),
         haunted: news.haunted.iter().map(|shard| u32::from(shard.0)).collect(),
+        kinds: news.kinds.iter().map(ToString::to_string).collect(),
+        outgrown: news.outgrown.iter().map(|shard| u32::from(shard.0)).collect(),
     }
 }
 
@@ -164,6 +168,7 @@ fn to_announcement(news: wire::Announcement) -> Result<Announcement, Unreadable>
     if !good {
         return Err(Unreadable { what: "the program's version" });
     }
+    let kinds = news.kinds.iter().take(MAX_KINDS).map(|kind| name(kind, "a kind of leg"));
     Ok(Announcement {
         worker: name(&news.worker, "the worker's name")?,
         zone: name(&news.zone, "the zone's name")?,
@@ -172,6 +177,8 @@ fn to_announcement(news: wire::Announcement) -> Result<Announcement, Unreadable>
         capacity: news.capacity,
         running: news.running,
         draining: news.draining,
+        kinds: kinds.collect::<Result<_, _>>()?,
+        outgrown: news.outgrown.into_iter().map(shard).collect::<Result<_, _>>()?,
         version: news.version,
     })
 }

@@ -132,6 +132,8 @@ fn announcement() -> Announcement {
         capacity: 2_000,
         running: 17,
         draining: true,
+        kinds: ["incoming", "outgoing"].map(name).into(),
+        outgrown: [ShardIndex(7)].into(),
         version: "0.1.0".to_owned(),
     }
 }

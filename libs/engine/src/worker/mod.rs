@@ -14,6 +14,7 @@
 mod event;
 mod heard;
 mod hold;
+mod owning;
 mod state;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -78,6 +79,8 @@ pub struct Worker {
     /// Shards that were given up or lost while slots were kept for a silent predecessor, by
     /// until when that is told.
     haunted: BTreeMap<ShardIndex, Monotonic>,
+    /// Shards in which it got legs of kinds that it does not run.
+    outgrown: BTreeSet<ShardIndex>,
     announced: Option<Monotonic>,
     ticked: Monotonic,
     /// When the last event came: a long gap is a time in which this worker was frozen.
@@ -103,6 +106,7 @@ impl Worker {
             orphans: BTreeMap::new(),
             lost: BTreeMap::new(),
             haunted: BTreeMap::new(),
+            outgrown: BTreeSet::new(),
             announced: None,
             ticked: now,
             awake: now,
@@ -196,6 +200,7 @@ impl Worker {
 
     /// The locks are gone: every socket is closed at once, and the connection is made anew.
     fn lose_all(&mut self, now: Monotonic) -> Vec<Effect> {
+        self.members.deaf(now);
         if matches!(self.link, Link::Opening(_)) {
             self.link = Link::Opening(now);
             return vec![Effect::Disconnect, Effect::Connect];
@@ -231,6 +236,10 @@ impl Worker {
             // the beginning is the side to err on.
             let opened = since.max(Monotonic(now.0.saturating_sub(self.rules.hold.heartbeat / 2)));
             self.link = Link::Up(Fence::new(opened, self.rules.hold.clone()));
+            // The others may have been away as well: it listens before it takes their shards.
+            if self.members.was_deaf() {
+                self.claim_after = self.claim_after.max(now.plus(self.rules.hold.warm_up));
+            }
         }
         Vec::new()
     }
@@ -286,8 +295,13 @@ impl Worker {
         if *known != id {
             return Vec::new();
         }
+        let kind = offer.kind.clone();
         let actions = hold.shard_mut().map(|shard| shard.offered(offer, now));
-        own(index, id, actions.unwrap_or_default())
+        let mut actions = actions.unwrap_or_default();
+        let told = self.outgrow(index, &kind, &mut actions, now);
+        let mut effects = own(index, id, actions);
+        effects.extend(told);
+        effects
     }
 
     fn ended(&mut self, leg: LegId, ending: Ending, now: Monotonic) -> Vec<Effect> {
@@ -320,76 +334,6 @@ impl Worker {
         }
         effects.extend(self.claim(now));
         effects
-    }
-
-    /// Shards that others should have, or all while draining.
-    fn give_up(&mut self, now: Monotonic) -> Vec<Effect> {
-        let mut effects = Vec::new();
-        let (mut leaving, mut closing) = (Vec::new(), Vec::new());
-        for (index, (id, hold)) in &mut self.holds {
-            match hold {
-                Hold::Claiming => {}
-                Hold::Held(_) => {
-                    let (worker, live) = (&self.identity.worker, self.rules.hold.live);
-                    if self.draining || !self.members.should_own(worker, *index, now, live) {
-                        leaving.push(*index);
-                    }
-                }
-                Hold::Leaving(shard, since) => {
-                    let late = self.rules.hold.drain <= now.since(*since);
-                    if late {
-                        effects.extend(own(*index, *id, shard.drop_running()));
-                    }
-                    let haunted = shard.is_haunted(now);
-                    // A silent predecessor that has just woken says so in a moment.
-                    let hopes = haunted && now.since(*since) < self.rules.hold.settle * 2;
-                    if (shard.is_idle() && !hopes) || (late && shard.running().is_empty()) {
-                        closing.push((*index, *id, haunted));
-                    }
-                }
-            }
-        }
-        for index in leaving {
-            if let Some((_, hold)) = self.holds.get_mut(&index) {
-                hold.leave(now);
-            }
-        }
-        for (index, id, is_haunted) in closing {
-            self.holds.remove(&index);
-            if is_haunted {
-                // What was kept for comes to the next owner as redelivered, which must know.
-                self.haunted.insert(index, now.plus(self.rules.hold.ghost));
-            }
-            self.tried.insert(index, now);
-            // First the word, then the lock: the next owner knows that nothing is left.
-            effects.push(self.announce(now));
-            effects.push(Effect::Close(index, id));
-        }
-        effects
-    }
-
-    fn claim(&mut self, now: Monotonic) -> Vec<Effect> {
-        if self.draining || now < self.claim_after || self.standing(now) != Standing::Sure {
-            return Vec::new();
-        }
-        let (worker, hold) = (&self.identity.worker, &self.rules.hold);
-        let free = |index: &ShardIndex| {
-            !self.holds.contains_key(index)
-                && self.tried.get(index).is_none_or(|last| hold.retry <= now.since(*last))
-                && self.tried.get(index).is_none_or(|last| *last <= now)
-                && !self.orphans.values().any(|shard| shard == index)
-                && self.members.should_own(worker, *index, now, hold.live)
-        };
-        let wanted: Vec<ShardIndex> =
-            (0..self.identity.shards.get()).map(ShardIndex).filter(free).collect();
-        let claim = |index| {
-            self.last_claim += 1;
-            let id = ClaimId(self.last_claim);
-            self.holds.insert(index, (id, Hold::Claiming));
-            self.tried.insert(index, now);
-            Effect::Claim(index, id)
-        };
-        wanted.into_iter().map(claim).collect()
     }
 
     fn start(&mut self, now: Monotonic) -> Vec<Effect> {
@@ -431,6 +375,8 @@ impl Worker {
             capacity: self.identity.capacity,
             running: self.running(),
             draining: self.draining,
+            kinds: self.identity.kinds.clone(),
+            outgrown: self.outgrown.clone(),
             version: self.identity.version.clone(),
         }))
     }

@@ -29,6 +29,7 @@ fn job(at: u64, class: JobClass, mailbox: u8, group: usize, takes: u64) -> JobPl
         flaky: 0,
         cancel_at: None,
         tight: false,
+        newer: false,
     }
 }
 
@@ -47,6 +48,7 @@ pub(crate) fn longest_wait(mutation: Option<Mutation>) -> Duration {
         seed: 7,
         gateways: 2,
         workers: 2,
+        older: 0,
         zones: 1,
         limits,
         jobs,
@@ -95,6 +97,7 @@ fn a_batch_on_a_slow_server_delays_neither_another_tenants_nor_anybody_who_waits
         seed: 11,
         gateways: 2,
         workers: 2,
+        older: 0,
         zones: 1,
         limits,
         jobs: asked,

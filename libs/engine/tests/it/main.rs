@@ -2,6 +2,7 @@
 
 mod sim;
 mod takeover;
+mod upgrade;
 
 mod calm;
 mod histories;

@@ -9,7 +9,7 @@ use crate::sim::mutation::Mutation;
 use crate::sim::world::run;
 
 /// Rules whose breaking must break a promise in some history.
-const MUTATIONS: [Mutation; 29] = [
+const MUTATIONS: [Mutation; 30] = [
     Mutation::NoFence,
     Mutation::NoSettling,
     Mutation::NoGhosts,
@@ -17,6 +17,7 @@ const MUTATIONS: [Mutation; 29] = [
     Mutation::OneMore,
     Mutation::OldLimit,
     Mutation::HauntUntold,
+    Mutation::KindsUntold,
     Mutation::WholeLimit,
     Mutation::MailboxUncapped,
     Mutation::RunRedelivered,
@@ -48,8 +49,8 @@ const PATIENCE: u64 = 1_000;
 fn focus(mutation: Mutation) -> u64 {
     match mutation {
         Mutation::AlwaysGo | Mutation::NoYouth | Mutation::NoBudget => 2,
-        Mutation::WholeLimit => 1,
-        Mutation::NoFence | Mutation::NoGhosts | Mutation::HauntUntold => 3,
+        Mutation::WholeLimit | Mutation::HauntUntold | Mutation::NoWaitingSweep => 1,
+        Mutation::NoFence | Mutation::NoGhosts | Mutation::KindsUntold => 3,
         _ => 0,
     }
 }

@@ -30,6 +30,7 @@ fn job(at: u64, group: usize, takes: u64) -> JobPlan {
         flaky: 0,
         cancel_at: None,
         tight: false,
+        newer: false,
     }
 }
 
@@ -48,6 +49,7 @@ fn longest_wait(workers: usize, faults: &[(u64, u64, What)], from: u64, until: u
         seed: 7,
         gateways: 2,
         workers,
+        older: 0,
         zones: 1,
         limits: vec![1; GROUPS],
         jobs: jobs.clone(),

@@ -3,6 +3,7 @@
 //! The edge encodes them (`mailfleet.queue.v1`) with a version. Durations only, no times:
 //! clocks of different machines are never compared.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use strum::{Display, EnumIter, EnumString, IntoStaticStr};
@@ -195,6 +196,11 @@ pub struct Announcement {
     pub running: u32,
     /// Whether it is leaving: it should own nothing any more.
     pub draining: bool,
+    /// Kinds of legs that it runs.
+    pub kinds: BTreeSet<LegKind>,
+    /// Shards in which it got legs of kinds that it does not run: they are for workers that run
+    /// more, as soon as there is one. Said for as long as it lives.
+    pub outgrown: BTreeSet<ShardIndex>,
     /// The version of its program.
     pub version: String,
 }

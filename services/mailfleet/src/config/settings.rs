@@ -3,7 +3,7 @@
 //! Everything here was judged before: taking a value of the wrong kind is a mistake in the
 //! table of keys, which the tests find.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::num::{NonZeroU16, NonZeroU32};
 use std::path::PathBuf;
@@ -14,7 +14,7 @@ use ipnet::IpNet;
 use mailfleet_engine::Shares;
 use mailfleet_gateway::Role;
 use mailfleet_model::Secret;
-use mailfleet_model::fleet::{GroupKey, GroupLimits, PoolName, Rate, TenantId, ZoneName};
+use mailfleet_model::fleet::{GroupKey, GroupLimits, LegKind, PoolName, Rate, TenantId, ZoneName};
 use mailfleet_probe::limits::Limits;
 use mailfleet_probe::{CourierRule, Identity, Rules};
 
@@ -58,6 +58,8 @@ pub(crate) struct Settings {
     pub(crate) zone_keys: BTreeMap<ZoneName, PathBuf>,
     /// Legs at once in one worker.
     pub(crate) slots: NonZeroU32,
+    /// Kinds of legs that a worker of a fleet runs.
+    pub(crate) kinds: BTreeSet<LegKind>,
     /// Networks lifted from the target guard.
     pub(crate) allow: Vec<IpNet>,
     /// PEM files with authorities.
@@ -158,6 +160,7 @@ impl Settings {
             shares: from.shares(),
             zone_keys: from.zone_keys(),
             slots: from.number("worker.slots").and_then(NonZeroU32::new).expect(KIND),
+            kinds: from.kinds("worker.kinds"),
             allow: from.networks("targets.allow"),
             roots: from.paths("trust.roots"),
             default_limits: limits(
@@ -263,6 +266,15 @@ impl Values<'_> {
         match self.0.get(path) {
             Some(Value::Paths(paths)) => paths.clone(),
             _ => Vec::new(),
+        }
+    }
+
+    fn kinds(&self, path: &str) -> BTreeSet<LegKind> {
+        match self.0.get(path) {
+            Some(Value::Words(words)) => {
+                words.iter().map(|kind| kind.parse().expect(KIND)).collect()
+            }
+            _ => unreachable!("{KIND}"),
         }
     }
 

@@ -68,6 +68,7 @@ pub(super) fn literal(value: &Value) -> String {
         Value::Span(span) => quoted(&crate::span::write(*span)),
         Value::Networks(networks) => list(networks.iter().map(ToString::to_string)),
         Value::Addresses(addresses) => list(addresses.iter().map(ToString::to_string)),
+        Value::Words(words) => list(words.iter().cloned()),
         Value::Paths(paths) => list(paths.iter().map(|path| path.to_string_lossy().into_owned())),
         Value::Tables(rows) => format!("[]  # {} tables", rows.len()),
     }

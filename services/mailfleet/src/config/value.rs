@@ -44,6 +44,8 @@ pub(crate) enum Kind {
     },
     /// One of these words.
     Word(&'static [&'static str]),
+    /// Some of these words, one at least.
+    Words(&'static [&'static str]),
     /// A whole number.
     Count {
         /// Smallest.
@@ -92,6 +94,8 @@ pub(crate) enum Value {
     Addresses(Vec<IpAddr>),
     /// Names of files.
     Paths(Vec<PathBuf>),
+    /// Some of a choice of words.
+    Words(Vec<String>),
     /// Rows of named values.
     Tables(Vec<BTreeMap<&'static str, Value>>),
 }
@@ -121,7 +125,9 @@ impl Kind {
             (Self::Tables(_), Raw::Text(_)) => {
                 Err(vec!["can only be set in a file".to_owned().into()])
             }
-            (Self::Networks | Self::Addresses | Self::Paths, Raw::List(items)) => self.list(items),
+            (Self::Networks | Self::Addresses | Self::Paths | Self::Words(_), Raw::List(items)) => {
+                self.list(items)
+            }
             (Self::Count { .. } | Self::Share, Raw::Number(digits))
             | (Self::Share, Raw::Fraction(digits)) => self.scalar(digits),
             (Self::Span { .. }, Raw::Number(digits)) => {
@@ -141,7 +147,7 @@ impl Kind {
     /// Reads a text: what the environment has, and how defaults are written.
     pub(super) fn read_text(&self, text: &str) -> Result<Value, Vec<Wrong>> {
         match self {
-            Self::Networks | Self::Addresses | Self::Paths => {
+            Self::Networks | Self::Addresses | Self::Paths | Self::Words(_) => {
                 let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
                 self.list(&items.map(|i| (0, Raw::Text(i.to_owned()))).collect::<Vec<_>>())
             }
@@ -175,7 +181,9 @@ impl Kind {
                 let range = Duration::from_secs(*min_s)..=Duration::from_secs(*max_s);
                 crate::span::parse(text).ok().filter(|s| range.contains(s)).map(Value::Span)
             }
-            Self::Networks | Self::Addresses | Self::Paths | Self::Tables(_) => None,
+            Self::Networks | Self::Addresses | Self::Paths | Self::Words(_) | Self::Tables(_) => {
+                None
+            }
         };
         let found = match self {
             Self::Url(_) => String::new(),
@@ -188,6 +196,12 @@ impl Kind {
         match self {
             Self::Networks => self.each(items, network).map(Value::Networks),
             Self::Addresses => self.each(items, |text| text.parse().ok()).map(Value::Addresses),
+            Self::Words(words) => {
+                let word = |text: &str| words.contains(&text).then(|| text.to_owned());
+                let found = self.each(items, word)?;
+                let none = || vec![format!("is empty; {}", self.expected()).into()];
+                if found.is_empty() { Err(none()) } else { Ok(Value::Words(found)) }
+            }
             _ => self.each(items, |text| Some(PathBuf::from(text))).map(Value::Paths),
         }
     }
@@ -230,6 +244,7 @@ impl Kind {
             Self::Path => "expected the name of a file".to_owned(),
             Self::Text { what } => format!("expected {what}"),
             Self::Word(words) => format!("expected {}", any_of(words)),
+            Self::Words(words) => format!("expected some of {}", any_of(words)),
             Self::Count { min, max } => format!("expected a whole number from {min} to {max}"),
             Self::Share => "expected a number from 0 to 1, such as 0.1".to_owned(),
             Self::Span { min_s, max_s } => {

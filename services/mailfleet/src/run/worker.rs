@@ -32,6 +32,7 @@ pub(crate) async fn worker(args: &ServeArgs, verbose: u8) -> Result<Exit, Error>
     let queue = broker.worker(id.clone()).await.context("cannot use the broker (broker.url)")?;
     let mut config = WorkerConfig::new(id.clone(), settings.zone.clone());
     (config.shards, config.slots) = (settings.shards, settings.slots);
+    config.kinds.clone_from(&settings.kinds);
     config.rules = parts::rules(settings);
     let worker = Worker::new(config, queue, runner);
     let (closing, scrape) = (CancellationToken::new(), process.logs.scrape());

@@ -4,9 +4,9 @@ use std::time::Instant;
 
 use lapin::BasicProperties;
 use lapin::options::BasicPublishOptions;
-use mailfleet_api::queue::{leg_to_bytes, news_to_bytes};
+use mailfleet_api::queue::{UNKNOWN_VERSION, leg_to_bytes, news_to_bytes};
 use mailfleet_broker::Redriven;
-use mailfleet_model::fleet::{GatewayQueue, NewsSource, WorkerNews};
+use mailfleet_model::fleet::{GatewayQueue, NewsSource, ShardClaim, WorkerNews};
 
 use super::There;
 use crate::conformance::{Broker, PATIENCE, claim, numbers, publish, soon, take};
@@ -38,6 +38,23 @@ async fn a_leg_that_cannot_be_read_is_set_aside_and_the_next_ones_go_on() {
     let mut held = claim::<There>(&worker, 0, 1).await;
     assert_eq!(numbers(&take(&mut held, 1).await), [1]);
     dead(&broker, 1).await;
+    drop((gateway, worker, held));
+    broker.stop().await;
+}
+
+#[tokio::test]
+async fn a_leg_of_a_newer_version_reaches_its_owner_which_can_give_it_back() {
+    let Some(broker) = There::start().await else { return };
+    let (gateway, worker) = (broker.gateway("gateway").await, broker.worker("worker").await);
+    // Version 2 stands behind the version of this build, and then a field that it does not know.
+    let newer = [leg_to_bytes(&leg(0, 1)), vec![0x08, 2, 0x82, 0x7d, 1, 9]].concat();
+    inject(&broker, "shard.default.0", &newer).await;
+    let mut held = claim::<There>(&worker, 0, 1).await;
+    let delivery = soon("a leg", held.next()).await.expect("a live stream");
+    assert_eq!(delivery.message.kind.as_str(), UNKNOWN_VERSION);
+    assert_eq!(delivery.message.leg, leg(0, 1).leg);
+    held.ack(delivery.tag).await.expect("an ack");
+    dead(&broker, 0).await;
     drop((gateway, worker, held));
     broker.stop().await;
 }

@@ -21,6 +21,7 @@ use uuid::Uuid;
 use super::event::{Client, Epoch, ForBroker, ForGateway, ForWorker, Scheduled};
 use super::history::{JobPlan, Password};
 use super::mutation::Mutation;
+use super::worker::KINDS;
 use super::world::{Answer, SHARDS, World, batch, group, group_in, limits, millis};
 
 #[derive(Debug)]
@@ -210,7 +211,7 @@ impl World {
     pub(super) fn draft_of(&mut self, plan: &JobPlan, low: u128, zone: usize) -> JobDraft {
         let login = login(plan);
         let legs = plan.groups.iter().enumerate().map(|(place, index)| LegDraft {
-            kind: "check".parse().expect("a name"),
+            kind: KINDS[usize::from(plan.newer)].parse().expect("a name"),
             gate: if plan.class.is_bulk() && place == 1 { Gate::AfterLeg(0) } else { Gate::Open },
             group: group_in(zone, *index),
             shard: shard_of(&group(*index).key, SHARDS),

@@ -12,6 +12,8 @@ pub(crate) struct History {
     pub(crate) seed: u64,
     pub(crate) gateways: usize,
     pub(crate) workers: usize,
+    /// The first so many workers do not run legs of the newer kind.
+    pub(crate) older: usize,
     /// Zones that share every limit; workers and tenants go round them.
     pub(crate) zones: usize,
     /// The limit of each group.
@@ -58,6 +60,8 @@ pub(crate) struct JobPlan {
     pub(crate) cancel_at: Option<u64>,
     /// Whether the job must be over after 20 s instead of two hours.
     pub(crate) tight: bool,
+    /// Whether its legs are of the newer kind.
+    pub(crate) newer: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -132,9 +136,26 @@ impl History {
         let mut random = Random::new(seed ^ 0x6261_7463_6865_7300);
         let n_batches = if (seed / 4).is_multiple_of(3) { 1 + random.index(2) } else { 0 };
         let batches = (0..n_batches).map(|_| batch(&mut random, n_groups)).collect();
-        let history = Self { seed, gateways, workers, zones: 1, limits, jobs, faults, batches };
-        // Every eighth one has two zones, in histories of any kind.
-        if seed % 8 == 5 { history.in_two_zones() } else { history }
+        let history =
+            Self { seed, gateways, workers, older: 0, zones: 1, limits, jobs, faults, batches };
+        // Every eighth one has two zones, and another eighth two versions, in histories of any
+        // kind.
+        match seed % 8 {
+            5 => history.in_two_zones(),
+            3 => history.in_two_versions(),
+            _ => history,
+        }
+    }
+
+    /// The same while the fleet is upgraded: a third of the jobs is for newer workers only, of
+    /// which there is one at least.
+    fn in_two_versions(self) -> Self {
+        let mut random = Random::new(self.seed ^ 0x7570_6772_6164_6500);
+        let workers = self.workers.max(2);
+        let older = 1 + random.index(workers - 1);
+        let jobs = self.jobs.into_iter();
+        let jobs = jobs.map(|job| JobPlan { newer: !job.tight && random.chance(33), ..job });
+        Self { workers, older, jobs: jobs.collect(), ..self }
     }
 
     /// The same with the limits split in two. Tenants are distributed anew, so that every
@@ -243,6 +264,7 @@ fn job(random: &mut Random, n_groups: usize, mailboxes: usize) -> JobPlan {
         flaky: if random.chance(10) { 1 } else { 0 },
         cancel_at: random.chance(10).then(|| at + random.between(10, 20_000)),
         tight: random.chance(5),
+        newer: false,
     }
 }
 

@@ -20,6 +20,8 @@ pub(crate) enum Mutation {
     WholeLimit,
     /// Nobody is told that slots were kept for a silent owner when a shard is handed over.
     HauntUntold,
+    /// Nobody is told which kinds of legs the others run.
+    KindsUntold,
     /// The owner never hears of a changed limit.
     OldLimit,
     /// More than three syncs of a mailbox at once.
@@ -94,6 +96,7 @@ impl Mutation {
                 | Self::OneMore
                 | Self::OldLimit
                 | Self::HauntUntold
+                | Self::KindsUntold
                 | Self::WholeLimit
                 | Self::RunRedelivered
                 | Self::NeverAsk

@@ -68,6 +68,7 @@ fn candidates(history: &History) -> Vec<History> {
     for (gateways, workers) in [(1, history.workers), (history.gateways, history.workers - 1)] {
         let names = |history: &History| history.faults.iter().all(|f| f.fits(gateways, workers));
         if history.zones <= workers
+            && history.older < workers
             && (gateways, workers) != (history.gateways, history.workers)
             && names(history)
         {

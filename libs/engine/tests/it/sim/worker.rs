@@ -1,6 +1,6 @@
 //! A simulated worker process: carries out what the engine's worker asks for.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use mailfleet_engine::own::{Action, Ending};
@@ -15,7 +15,7 @@ use std::num::NonZeroU32;
 
 use super::broker::CONNECTION;
 use super::event::{Epoch, ForBroker, ForWorker, Scheduled};
-use super::history::Password;
+use super::history::{History, Password};
 use super::mutation::Mutation;
 use super::world::{SHARDS, World, millis, zone_named};
 
@@ -54,6 +54,7 @@ impl Worker {
     pub(crate) fn new(
         (index, zone): (usize, ZoneName),
         run: u64,
+        kinds: &[&str],
         rules: &Rules,
         now: Monotonic,
     ) -> Self {
@@ -63,7 +64,7 @@ impl Worker {
             zone,
             shards: SHARDS,
             capacity: 50,
-            kinds: ["check".parse().expect("a name")].into(),
+            kinds: kinds.iter().map(|kind| kind.parse().expect("a name")).collect(),
             version: "1".to_owned(),
         };
         Self {
@@ -96,6 +97,14 @@ impl Worker {
         let frozen = self.frozen.map(|(since, _)| since);
         [cut, frozen].into_iter().flatten().min()
     }
+}
+
+/// Kinds of legs: one that every worker runs, and one that the older ones do not.
+pub(crate) const KINDS: [&str; 2] = ["check", "newer-check"];
+
+/// The kinds that a worker runs.
+pub(crate) fn kinds_of(index: usize, history: &History) -> &'static [&'static str] {
+    if index < history.older { &KINDS[..1] } else { &KINDS }
 }
 
 impl World {
@@ -158,6 +167,10 @@ impl World {
             ) => {
                 let groups = groups.into_iter().map(raised).collect();
                 Event::Heard(Control::Snapshot { zone, shard, default, groups, last_owner })
+            }
+            (Some(Mutation::KindsUntold), Event::Heard(Control::Announce(news))) => {
+                let news = Announcement { kinds: BTreeSet::new(), ..news };
+                Event::Heard(Control::Announce(news))
             }
             (Some(Mutation::HauntUntold), Event::Heard(Control::Announce(news))) => {
                 let news = Announcement { haunted: Vec::new(), ..news };
@@ -391,7 +404,8 @@ impl World {
             entry.remove();
             let epoch = self.workers[index].epoch;
             let (now, zone) = (self.monotonic(), zone_named(self.zone_of_worker(index)));
-            self.workers[index] = Worker::new((index, zone), run, &self.rules, now);
+            let kinds = kinds_of(index, &self.history);
+            self.workers[index] = Worker::new((index, zone), run, kinds, &self.rules, now);
             self.workers[index].epoch = epoch;
             self.begin_worker(index);
         }

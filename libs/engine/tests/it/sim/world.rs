@@ -20,7 +20,7 @@ use super::mail::Mail;
 use super::mutation::Mutation;
 use super::random::Random;
 use super::store::{Store, counter};
-use super::worker::Worker;
+use super::worker::{Worker, kinds_of};
 
 /// K in the simulation: few, so that groups share shards.
 pub(crate) const SHARDS: NonZeroU16 = NonZeroU16::new(4).expect("not zero");
@@ -127,7 +127,10 @@ impl World {
             lose_control: false,
             gateways: (0..history.gateways).map(|_| Gateway::new(&rules.hold, zero)).collect(),
             workers: (0..history.workers)
-                .map(|i| Worker::new((i, zone_named(i % history.zones)), 0, &rules, zero))
+                .map(|i| {
+                    let kinds = kinds_of(i, &history);
+                    Worker::new((i, zone_named(i % history.zones)), 0, kinds, &rules, zero)
+                })
                 .collect(),
             broker: Broker::new(usize::from(SHARDS.get()) * history.zones),
             mail: Mail::new(&history.limits),

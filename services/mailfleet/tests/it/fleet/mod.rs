@@ -29,4 +29,5 @@ mod scraped;
 mod silent;
 mod store;
 mod traced;
+mod upgrade;
 mod zones;
