@@ -192,12 +192,9 @@ fn workers(picture: &v1::GetFleetSummaryResponse, size: Size) -> Vec<String> {
         return vec![paint(BAD, "no worker was heard within the last minute")];
     }
     let mut workers = picture.workers.clone();
+    // Otherwise by name, as they came, so that none jumps about.
     workers.sort_by_key(|worker| {
-        (
-            Reverse(tables::silent(worker).is_some()),
-            Reverse(worker.draining),
-            Reverse(worker.running),
-        )
+        (Reverse(tables::silent(worker).is_some()), Reverse(worker.draining))
     });
     let (part, least) = WORKERS;
     let room = size.rows.map_or(workers.len(), |rows| (rows / part).max(least));
@@ -217,6 +214,12 @@ fn groups(picture: &v1::GetFleetSummaryResponse, columns: usize, room: usize) ->
     let room = if groups.len() <= room && beyond == 0 { room } else { room.saturating_sub(1) };
     let hidden = groups.len().saturating_sub(room) + beyond;
     groups.truncate(room);
+    if groups.is_empty() {
+        return vec![paint(
+            DIM,
+            format!("{} mail servers, and no room for them", grouped(hidden as u64)),
+        )];
+    }
     let spare = [tables::SHARD, tables::PER_SOURCE, tables::LOGINS];
     let table = tables::groups(&groups).within(columns, &spare);
     let what = match picture.groups_sick {

@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use mailfleet_api::{json, v1};
-use mailfleet_model::Violations;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
@@ -26,6 +25,10 @@ use crate::{signals, span};
 const OFTEN: Duration = Duration::from_millis(500);
 /// Longest wait for an answer.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// An answer may be so late before the picture counts as old.
+const LATE: Duration = Duration::from_secs(1);
+/// How often the age of an old picture moves.
+const CLOCK: Duration = Duration::from_secs(1);
 /// Where the terminal does not say how large it is, and where there is none.
 const USUAL: usize = 80;
 
@@ -34,9 +37,7 @@ pub(super) async fn run(args: &TopArgs) -> Result<Exit, Error> {
     let every = time("--every", &args.every)?;
     let window = time("--window", &args.window)?;
     if every < OFTEN {
-        let mut wrong = Violations::default();
-        wrong.add("--every", "is shorter than 500ms");
-        return Err(Error::Usage(wrong));
+        return Err(Error::Request("--every: is shorter than 500ms".to_owned()));
     }
     let stop = signals::cancel_on_signal().context("cannot listen for signals")?;
     let mut top = tokio::select! {
@@ -90,29 +91,39 @@ impl Top {
         let mut last = first.map_err(|status| self.fleet.gateway.told(&status))?;
         let screen = Screen::take(stop.clone()).context("cannot draw on the terminal")?;
         let hint = format!("every {}, q quits", span::write(self.every));
-        let (mut ticks, mut lost) = (ticks(self.every), None::<(Instant, String)>);
-        ticks.reset();
+        let (mut seen, every) = (Instant::now(), self.every);
+        let show = |picture: &v1::GetFleetSummaryResponse, seen: Instant| {
+            let age = seen.elapsed();
+            let late = (every + LATE < age)
+                .then(|| format!("no answer for {}; this is the last picture", span::brief(age)));
+            let view = View { picture, note: late.as_deref(), hint: Some(&hint) };
+            screen.draw(&draw(&view, size())).context("cannot draw on the terminal")
+        };
+        let (mut looks, mut clock) = (ticks(every), ticks(CLOCK));
+        looks.reset();
         loop {
-            let note = lost.as_ref().map(|(since, why)| {
-                format!("{why} for {}; this is the last picture", span::brief(since.elapsed()))
-            });
-            let view = View { picture: &last, note: note.as_deref(), hint: Some(&hint) };
-            screen.draw(&draw(&view, size())).context("cannot draw on the terminal")?;
+            show(&last, seen)?;
             tokio::select! {
-                _ = ticks.tick() => {}
+                _ = looks.tick() => {}
+                _ = clock.tick() => continue,
                 _ = resized.recv() => continue,
                 () = stop.cancelled() => return Ok(Exit::Good),
             }
-            let picture = tokio::select! {
-                picture = self.ask() => picture,
-                () = stop.cancelled() => return Ok(Exit::Good),
-            };
-            match picture {
-                Ok(picture) => (last, lost) = (picture, None),
-                Err(status) if passes(status.code()) => {
-                    let since = lost.map_or_else(Instant::now, |(since, _)| since);
-                    lost = Some((since, why(&status).to_owned()));
+            let answer = {
+                let asked = self.ask();
+                tokio::pin!(asked);
+                loop {
+                    tokio::select! {
+                        answer = &mut asked => break answer,
+                        _ = clock.tick() => show(&last, seen)?,
+                        _ = resized.recv() => show(&last, seen)?,
+                        () = stop.cancelled() => return Ok(Exit::Good),
+                    }
                 }
+            };
+            match answer {
+                Ok(picture) => (last, seen) = (picture, Instant::now()),
+                Err(status) if passes(status.code()) => {}
                 Err(status) => return Err(self.fleet.gateway.told(&status)),
             }
         }
@@ -133,15 +144,6 @@ fn passes(code: Code) -> bool {
     matches!(code, Code::Unavailable | Code::DeadlineExceeded | Code::Unknown | Code::Cancelled)
 }
 
-fn why(status: &Status) -> &'static str {
-    let said = tonic_types::StatusExt::get_error_details(status);
-    // Only a gateway tells why in details; what has none comes from the way to it.
-    match said.error_info() {
-        Some(_) => "the gateway says that it cannot answer now",
-        None => "the gateway has not answered",
-    }
-}
-
 fn ticks(every: Duration) -> tokio::time::Interval {
     let mut ticks = interval(every);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -156,9 +158,5 @@ fn size() -> Size {
 }
 
 fn time(name: &str, text: &str) -> Result<Duration, Error> {
-    span::parse(text).map_err(|error| {
-        let mut wrong = Violations::default();
-        wrong.add(name, error);
-        Error::Usage(wrong)
-    })
+    span::parse(text).map_err(|error| Error::Request(format!("{name}: {error}")))
 }

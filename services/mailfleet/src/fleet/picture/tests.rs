@@ -107,6 +107,13 @@ fn a_large_terminal() {
 }
 
 #[test]
+fn a_low_terminal_has_the_counts_and_says_what_has_no_room() {
+    let shown = shown(&fleet(), 60, Some(16));
+    assert!(shown.contains("open now          1,204"), "{shown}");
+    assert!(shown.ends_with("1,842 mail servers, and no room for them\n"), "{shown}");
+}
+
+#[test]
 fn an_idle_fleet() {
     let idle = v1::GetFleetSummaryResponse {
         zones: vec!["osaka".to_owned(), "tokyo".to_owned()],

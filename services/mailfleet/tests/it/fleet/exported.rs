@@ -1,8 +1,10 @@
 //! The canary of the fleet: a password is in nothing that leaves a process, whatever happens
-//! and however much is logged. Traces, metrics, logs, queues, dead letters, rows, reports, errors.
+//! and however much is logged. Traces, metrics, logs, queues, events for other services, dead
+//! letters, rows, reports, errors.
 
 use base64::Engine as _;
-use lapin::options::BasicGetOptions;
+use lapin::options::{BasicGetOptions, QueueBindOptions, QueueDeclareOptions};
+use lapin::types::FieldTable;
 use lapin::{Connection, ConnectionProperties};
 use mailfleet_api::v1;
 use mailfleet_api::v1::validation_service_client::ValidationServiceClient;
@@ -23,6 +25,9 @@ const SIZE: Size = Size {
     limit: 4,
     mail: Estates { n_pairs: 1, n_mailboxes: 8, login: std::time::Duration::from_millis(20) },
 };
+
+/// The queue of another service.
+const EVENTS: &str = "canary";
 
 /// Everything that was found somewhere.
 struct Found {
@@ -84,6 +89,22 @@ async fn messages(lab: &Lab, queues: &[String]) -> Vec<(String, Vec<u8>, String)
     messages
 }
 
+/// A queue that gets every event, as another service would bind one.
+async fn bind_events(lab: &Lab, queue: &str) {
+    let url = lab.broker_url(None);
+    let connection = Connection::connect(&url, ConnectionProperties::default());
+    let connection = connection.await.expect("the broker is there");
+    let channel = connection.create_channel().await.expect("a channel");
+    let (queue, exchange) = (lab.queue(queue), lab.queue("events"));
+    let (declared, none) = (QueueDeclareOptions::default(), FieldTable::default());
+    let name = || queue.as_str().into();
+    channel.queue_declare(name(), declared, none.clone()).await.expect("a queue");
+    let bound = QueueBindOptions::default();
+    let bound = channel.queue_bind(name(), exchange.as_str().into(), "#".into(), bound, none);
+    bound.await.expect("gateways have made the exchange");
+    connection.close(200, "OK".into()).await.expect("it closes");
+}
+
 /// A text in which bytes are found as they are, as far as they are text, and in hex.
 fn shown(bytes: &[u8]) -> String {
     let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
@@ -117,10 +138,15 @@ async fn told(processes: impl Iterator<Item = &Process>) -> Vec<Found> {
 async fn a_password_is_in_nothing_that_leaves_a_process() {
     let collector = Collector::start().await;
     let Some(mut ground) = Ground::prepare(SIZE, Use::Shared).await else { return };
-    ground.environment = vec![collector.environment(), ("RUST_LOG".into(), "trace".into())];
+    ground.environment = vec![
+        collector.environment(),
+        ("RUST_LOG".into(), "trace".into()),
+        ("MAILFLEET_EVENTS__PUBLISH".into(), "on".into()),
+    ];
     ground.add(Role::Gateway).await;
     ground.add(Role::Worker).await;
     ground.settled().await;
+    bind_events(&ground.lab, EVENTS).await;
 
     // Right and wrong passwords, a server that says back what it was told, a bad request.
     let client = Client::new(&ground);
@@ -157,6 +183,18 @@ async fn a_password_is_in_nothing_that_leaves_a_process() {
         worker.signal(Signal::SIGTERM);
         assert_eq!(worker.ended().await, Some(0));
     }
+    // Four validations and that of the server that says passwords back.
+    let events = [EVENTS.to_owned()];
+    eventually("five events are on the broker", PATIENCE, || async {
+        messages(&ground.lab, &events).await.len() == 5
+    })
+    .await;
+    let mut found: Vec<Found> = Vec::new();
+    for (_, body, headers) in messages(&ground.lab, &events).await {
+        assert!(headers.contains("traceparent"), "the trace travels along: {headers}");
+        let text = format!("{headers}{}", shown(&body));
+        found.push(Found { place: "an event for other services".to_owned(), text });
+    }
     let request = ground.mail.pairs[0].request(&mailbox(0, 7), PASSWORD);
     let request = v1::SubmitValidationRequest { validation: Some(request) };
     caller.submit_validation(as_tenant(CRM, request)).await.expect("accepted");
@@ -165,7 +203,6 @@ async fn a_password_is_in_nothing_that_leaves_a_process() {
         messages(&ground.lab, &shards).await.len() == 2
     })
     .await;
-    let mut found: Vec<Found> = Vec::new();
     let out = messages(&ground.lab, &shards).await;
     for (queue, body, headers) in &out {
         assert!(headers.contains("traceparent"), "the trace travels along: {headers}");

@@ -25,6 +25,7 @@ mod lost;
 mod mail;
 mod process;
 mod proxy;
+mod retraced;
 mod scraped;
 mod silent;
 mod store;

@@ -18,13 +18,13 @@ use super::lab::Use;
 use super::mail::{Estates, PASSWORD, mailbox};
 use super::process::{PATIENCE, Role, eventually};
 
-const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
-const PARENT: &str = "b7ad6b7169203331";
+pub(super) const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
+pub(super) const PARENT: &str = "b7ad6b7169203331";
 /// The call that makes a batch.
 const CREATE: &str = "mailfleet.v1.BatchService/CreateBatch";
 
 /// One gateway, two workers, two mail servers for one session each.
-const SMALL: Size = Size {
+pub(super) const SMALL: Size = Size {
     n_gateways: 1,
     n_workers: 2,
     n_zones: 1,
@@ -33,7 +33,7 @@ const SMALL: Size = Size {
 };
 
 /// A fleet that sends to this address.
-async fn fleet(size: Size, otlp: (String, String)) -> Option<Ground> {
+pub(super) async fn fleet(size: Size, otlp: (String, String)) -> Option<Ground> {
     let mut ground = Ground::prepare(size, Use::Shared).await?;
     ground.environment.push(otlp);
     for _ in 0..size.n_gateways {
@@ -47,7 +47,11 @@ async fn fleet(size: Size, otlp: (String, String)) -> Option<Ground> {
 }
 
 /// Validates a mailbox; the trace id that the answer carries, and the report.
-async fn validate(ground: &Ground, number: usize, header: Option<&str>) -> (String, v1::Report) {
+pub(super) async fn validate(
+    ground: &Ground,
+    number: usize,
+    header: Option<&str>,
+) -> (String, v1::Report) {
     let request = ground.mail.pairs[0].request(&mailbox(0, number), PASSWORD);
     let mut request = as_tenant(CRM, request);
     if let Some(header) = header {
@@ -77,11 +81,11 @@ async fn whole(collector: &Collector, trace: &str) -> Vec<Span> {
     collector.trace(trace)
 }
 
-fn named<'a>(spans: &'a [Span], start: &'a str) -> impl Iterator<Item = &'a Span> {
+pub(super) fn named<'a>(spans: &'a [Span], start: &'a str) -> impl Iterator<Item = &'a Span> {
     spans.iter().filter(move |span| span.name.starts_with(start))
 }
 
-fn children<'a>(spans: &'a [Span], parent: &'a Span) -> Vec<&'a Span> {
+pub(super) fn children<'a>(spans: &'a [Span], parent: &'a Span) -> Vec<&'a Span> {
     let mut found: Vec<&Span> = spans.iter().filter(|span| span.parent == parent.id).collect();
     found.sort_by_key(|span| span.start);
     found
