@@ -5,7 +5,7 @@
 
 use mailfleet_model::endpoint::{Protocol, Security};
 use mailfleet_model::fault::{Actor, Confidence, Phase, Severity};
-use mailfleet_model::fleet::{JobClass, JobState, LegState};
+use mailfleet_model::fleet::{JobClass, JobState, LegState, ReturnCause};
 use mailfleet_model::leg::{FolderRole, LoginOutcome, Submission};
 use mailfleet_model::step::{StepKind, StepOutcome};
 use mailfleet_model::suggestion::{SuggestionProof, SuggestionReason};
@@ -74,6 +74,22 @@ mirror!(StepOutcome, v1::step::Outcome { Ok, Warning, Failed, Skipped, Cancelled
 mirror!(JobState, v1::job::State { Open, Done, Cancelled });
 mirror!(JobClass, v1::job::Class { Interactive, Revalidation, Sync });
 mirror!(SuggestionProof, v1::suggested_setting::Proof { Probed, Certificate, Published, Input });
+
+mirror!(
+    ReturnCause,
+    v1::leg_explanation::ReturnCause {
+        Redelivered,
+        Breaker,
+        Paused,
+        Rate,
+        Busy,
+        Refused,
+        Unanswered,
+        UnknownKind,
+        Draining,
+        Regroup,
+    }
+);
 
 mirror!(
     Phase,

@@ -2,9 +2,12 @@
 //!
 //! The report is handed in, since whoever knows the reader's language adds the remedies.
 
+use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
-use mailfleet_model::fleet::{JobFilter, JobRecord, JobState, LegRecord, Payload, Timestamp};
+use mailfleet_model::fleet::{
+    JobFilter, JobRecord, JobState, LegRecord, Payload, Timestamp, WorkerId,
+};
 use mailfleet_model::{
     EmailAddress, Endpoint, FaultCode, JobId, Leg, TraceId, Verdict, Violations,
 };
@@ -118,6 +121,10 @@ pub struct Explained {
     pub slots: Option<(u32, u32)>,
     /// The fault of its last run.
     pub code: Option<FaultCode>,
+    /// The worker that has it.
+    pub worker: Option<WorkerId>,
+    /// The source address of a leg that runs.
+    pub source: Option<IpAddr>,
 }
 
 /// Says why a leg has not ended yet.
@@ -133,6 +140,13 @@ pub fn explanation(leg: &LegRecord, why: Explained) -> v1::LegExplanation {
         limit: why.slots.map(|(limit, _)| limit),
         in_use: why.slots.map(|(_, in_use)| in_use),
         code: why.code.map(enums::number).unwrap_or_default(),
+        returned: leg
+            .returned
+            .filter(|_| !leg.state.is_final())
+            .map(enums::number)
+            .unwrap_or_default(),
+        worker: why.worker.map(|worker| format!("workers/{worker}")).unwrap_or_default(),
+        egress_ip: why.source.map(|ip| ip.to_string()).unwrap_or_default(),
     }
 }
 

@@ -16,6 +16,9 @@ use mailfleet_model::{
     EmailAddress, Endpoint, Evidence, FactKind, Fault, FaultCode, Leg, LegReport, Outline,
     OutlineLeg, Protocol, Step, StepKind, StepOutcome, TraceId, Verdict,
 };
+use mailfleet_remedy::Language;
+
+use crate::returned::because;
 
 /// Composes for one job.
 #[derive(Debug, Clone, Copy)]
@@ -140,6 +143,11 @@ impl Composer for Compose<'_> {
         if code == FaultCode::EgressPoolEmpty {
             let zone = &leg.group.zone;
             let note = format!("The zone {zone} has no part in what this mail server allows.");
+            fault = fault.with_evidence(Evidence::default().with(FactKind::Note, note));
+        }
+        if let Some(cause) = leg.returned.filter(|_| code == FaultCode::CapacityLimit) {
+            let because = because(cause, Language::English);
+            let note = format!("A worker gave the leg back last, since {because} ({cause}).");
             fault = fault.with_evidence(Evidence::default().with(FactKind::Note, note));
         }
         report.faults.push(fault);

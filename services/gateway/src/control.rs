@@ -152,8 +152,8 @@ async fn listen<S: Store, Q: GatewayQueue>(gateway: &Arc<Gateway<S, Q>>, link: &
                 gateway.witness().hear(&news, gateway.now());
                 gateway.members.heard(news, gateway.now());
             }
-            Control::State { request, worker, groups } => {
-                gateway.questions.heard(request, Answer { worker, groups });
+            Control::State { request, worker, groups, held } => {
+                gateway.questions.heard(request, Answer { worker, groups, held });
             }
             // What workers are told or tell each other, and our own words.
             Control::SettingsWanted { .. }

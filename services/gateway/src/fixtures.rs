@@ -76,6 +76,7 @@ pub(crate) fn leg(index: u8) -> LegRecord {
         starts: 0,
         started: Dispatch(0),
         since: ACCEPTED,
+        returned: None,
         due: None,
         live_to: None,
         traceparent: None,

@@ -26,6 +26,7 @@ mod members;
 mod message;
 mod notices;
 mod pace;
+mod returned;
 mod rpc;
 mod server;
 mod states;

@@ -5,8 +5,10 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use mailfleet_model::JobId;
 use mailfleet_model::fleet::{
-    Control, GatewayQueue, GroupId, GroupState, GroupView, Release, Store, StoreError, WorkerId,
+    Control, GatewayQueue, GroupId, GroupState, GroupView, HeldLeg, Release, Store, StoreError,
+    WorkerId,
 };
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
@@ -24,6 +26,15 @@ const ANSWERS: usize = 1_024;
 pub(crate) struct Answer {
     pub(crate) worker: WorkerId,
     pub(crate) groups: Vec<GroupState>,
+    /// The legs of the job that was asked about; `None` if its version does not tell.
+    pub(crate) held: Option<Vec<HeldLeg>>,
+}
+
+impl Answer {
+    /// What it says about a group.
+    pub(crate) fn state(&self, group: &GroupId) -> Option<&GroupState> {
+        self.groups.iter().find(|state| state.group == *group)
+    }
 }
 
 /// The questions that are open.
@@ -92,22 +103,27 @@ impl<S: Store, Q: GatewayQueue> Gateway<S, Q> {
 
     /// What its owner says about a group; `None` if nobody answers.
     pub(crate) async fn state(&self, group: &GroupId) -> Option<GroupState> {
-        let answers = self.ask(Some(group.clone()), 1).await;
-        answers.into_iter().flat_map(|answer| answer.groups).find(|state| state.group == *group)
+        self.owner(group, None).await.and_then(|answer| answer.state(group).cloned())
+    }
+
+    /// What its owner says about a group and about the legs of a job; `None` if nobody answers.
+    pub(crate) async fn owner(&self, group: &GroupId, job: Option<JobId>) -> Option<Answer> {
+        self.ask(Some(group.clone()), job, 1).await.pop()
     }
 
     /// What all owners say about their groups.
     pub(crate) async fn states(&self) -> Vec<GroupState> {
         let owners = self.members.all(self.now());
         let owners = owners.iter().filter(|member| !member.news.shards.is_empty()).count();
-        let answers = self.ask(None, owners.max(1)).await;
+        let answers = self.ask(None, None, owners.max(1)).await;
         answers.into_iter().flat_map(|answer| answer.groups).collect()
     }
 
-    async fn ask(&self, group: Option<GroupId>, most: usize) -> Vec<Answer> {
+    async fn ask(&self, group: Option<GroupId>, job: Option<JobId>, most: usize) -> Vec<Answer> {
         let (question, mut answers) = self.questions.open();
         let until = Instant::now() + PATIENCE;
-        self.link.broadcast(&Control::StateWanted { request: question.request, group }).await;
+        let request = question.request;
+        self.link.broadcast(&Control::StateWanted { request, group, job }).await;
         let mut heard: Vec<Answer> = Vec::new();
         while heard.len() < most {
             let Ok(Some(answer)) = timeout_at(until, answers.recv()).await else { break };

@@ -59,14 +59,16 @@ pub fn control_to_bytes(control: &Control) -> Vec<u8> {
         }
         Control::Drain(worker) => Kind::DrainWorker(worker.to_string()),
         Control::Peer { job, side, word } => Kind::Peer(peer::to_wire(*job, *side, *word)),
-        Control::StateWanted { request, group } => Kind::StateWanted(wire::StateWanted {
+        Control::StateWanted { request, group, job: of } => Kind::StateWanted(wire::StateWanted {
             request: *request,
             group: group.as_ref().map(super::group),
+            job: of.map(job).unwrap_or_default(),
         }),
-        Control::State { request, worker, groups } => Kind::State(wire::State {
+        Control::State { request, worker, groups, held } => Kind::State(wire::State {
             request: *request,
             worker: worker.to_string(),
             groups: groups.iter().map(state::to_wire).collect(),
+            held: held.as_deref().map(state::held_to_wire),
         }),
     };
     wire::Control { version: VERSION, kind: Some(kind) }.encode_to_vec()
@@ -116,12 +118,15 @@ pub fn control_from_bytes(bytes: &[u8]) -> Result<Read<Control>, Unreadable> {
         },
         Kind::StateWanted(wanted) => {
             let group = wanted.group.map(|group| to_group(Some(group))).transpose()?;
-            Control::StateWanted { request: wanted.request, group }
+            let job = Some(wanted.job).filter(|job| !job.is_empty());
+            let job = job.map(|job| to_job(&job)).transpose()?;
+            Control::StateWanted { request: wanted.request, group, job }
         }
         Kind::State(told) => Control::State {
             request: told.request,
             worker: name(&told.worker, "the worker's name")?,
             groups: told.groups.into_iter().map(state::from_wire).collect::<Result<_, _>>()?,
+            held: told.held.map(state::held_from_wire).transpose()?,
         },
     }))
 }

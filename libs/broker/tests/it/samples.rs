@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use mailfleet_model::fleet::{
     Announcement, Control, Dispatch, GroupId, GroupKey, GroupLimits, GroupSettings, GroupState,
-    JobClass, LastOwner, LegEnd, LegId, LegMessage, LegSummary, Live, LoginTag, MailboxTag,
-    Outcome, Payload, PeerSide, PeerWord, Rate, ReturnReason, Returned, ShardIndex, StartAnswer,
-    StartRule, WorkerMessage, ZoneName,
+    HeldLeg, HeldStage, JobClass, LastOwner, LegEnd, LegId, LegMessage, LegSummary, Live, LoginTag,
+    MailboxTag, Outcome, Payload, PeerSide, PeerWord, Rate, ReturnReason, Returned, ShardIndex,
+    StartAnswer, StartRule, WorkerMessage, ZoneName,
 };
 use mailfleet_model::leg::{LoginOutcome, Submission};
 use mailfleet_model::{FaultCode, JobId, Leg, LegEvent, Retry, Step, StepKind, StepOutcome};
@@ -140,6 +140,16 @@ fn announcement() -> Announcement {
 
 /// Control messages of every kind.
 pub(crate) fn every_control() -> Vec<Control> {
+    let source = Some("192.0.2.7".parse().expect("an address"));
+    let stages = [
+        (HeldStage::Waiting, None),
+        (HeldStage::Asking, None),
+        (HeldStage::Running, source),
+        (HeldStage::Leaving, source),
+    ];
+    let held = stages.into_iter().zip(0..);
+    let held = held.map(|((stage, source), index)| HeldLeg { leg: leg_id(index), stage, source });
+    let held = Some(held.collect());
     let limits = |rate| GroupLimits {
         concurrency: 10.try_into().expect("not zero"),
         per_source: Some(3.try_into().expect("not zero")),
@@ -194,9 +204,15 @@ pub(crate) fn every_control() -> Vec<Control> {
         peer(PeerSide::Outgoing, refused),
         peer(PeerSide::Incoming, PeerWord::MarksTaken),
         peer(PeerSide::Outgoing, PeerWord::LegEnded),
-        Control::StateWanted { request: 7, group: None },
-        Control::StateWanted { request: 7, group: Some(group("google")) },
-        Control::State { request: 7, worker: name("worker-1"), groups: vec![well, sick] },
+        Control::StateWanted { request: 7, group: None, job: None },
+        Control::StateWanted { request: 7, group: Some(group("google")), job: Some(leg_id(1).job) },
+        Control::State {
+            request: 7,
+            worker: name("worker-1"),
+            groups: vec![well, sick],
+            held: None,
+        },
+        Control::State { request: 7, worker: name("worker-1"), groups: Vec::new(), held },
     ]
 }
 

@@ -145,6 +145,7 @@ impl<'a, C: Composer> Work<'a, C> {
                 leg.attempt = next.attempt;
                 leg.starts = 0;
                 leg.end = Some(end.clone());
+                leg.returned = None;
                 leg.state = LegState::Snoozed;
             }
             (Step::Ignore | Step::Again | Step::Skip | Step::Cancel | Step::Count, _) => {}
@@ -160,6 +161,9 @@ impl<'a, C: Composer> Work<'a, C> {
             return self.close_ours(index, FaultCode::WorkerLost);
         }
         let due = self.view.now.plus(returned.after);
+        if let Some(leg) = self.change_quietly(index) {
+            leg.returned = Some((&returned.reason).into());
+        }
         if self.view.job.deadline <= due {
             return self.close_waiting(index);
         }

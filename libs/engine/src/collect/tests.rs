@@ -64,6 +64,7 @@ fn leg(index: u8, kind: &str, gate: Gate, state: LegState) -> LegRecord {
         starts: 0,
         started: Dispatch(0),
         since: Timestamp(0),
+        returned: None,
         due: None,
         live_to: None,
         traceparent: None,

@@ -2,7 +2,8 @@
 
 use std::cmp::Reverse;
 
-use mailfleet_model::fleet::{GroupId, GroupState};
+use mailfleet_model::JobId;
+use mailfleet_model::fleet::{GroupId, GroupState, HeldLeg, shard_of};
 
 use super::Worker;
 use crate::time::Monotonic;
@@ -33,6 +34,19 @@ impl Worker {
     pub fn all_states(&self, now: Monotonic) -> impl Iterator<Item = GroupState> {
         let zone = &self.identity.zone;
         self.shards().flat_map(move |(_, shard)| shard.states(zone, None, now))
+    }
+
+    /// Whether it has the shard of a group, also while it gives it up.
+    #[must_use]
+    pub fn has(&self, group: &GroupId) -> bool {
+        let shard = shard_of(&group.key, self.identity.shards);
+        group.zone == self.identity.zone && self.shards().any(|(index, _)| index == shard)
+    }
+
+    /// The legs of a job that it has in its hands.
+    #[must_use]
+    pub fn held(&self, job: JobId) -> Vec<HeldLeg> {
+        self.shards().flat_map(|(_, shard)| shard.held(job)).collect()
     }
 
     /// What holds in its groups, or in one of them: at most 500, the sick ones first, then

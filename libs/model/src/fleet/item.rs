@@ -241,6 +241,7 @@ mod tests {
             starts: 0,
             started: Dispatch(0),
             since: Timestamp(0),
+            returned: None,
             due: None,
             live_to: None,
             traceparent: None,

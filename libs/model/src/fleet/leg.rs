@@ -6,6 +6,7 @@ use strum::{Display, EnumIter, EnumString, IntoStaticStr};
 
 use super::id::{Attempt, Dispatch, GatewayId, GroupId, LegId, LegKind, PoolName, TenantId};
 use super::job::{JobClass, Payload};
+use super::message::ReturnCause;
 use super::shard::ShardIndex;
 use super::tag::{LoginTag, MailboxTag};
 use super::time::Timestamp;
@@ -162,6 +163,8 @@ pub struct LegRecord {
     pub started: Dispatch,
     /// Since when it is in its state.
     pub since: Timestamp,
+    /// Why a worker gave it back last, if one did since its last run.
+    pub returned: Option<ReturnCause>,
     /// When a `SNOOZED` leg becomes `READY`.
     pub due: Option<Timestamp>,
     /// The gateway whose caller watches live.

@@ -4,6 +4,7 @@
 //! clocks of different machines are never compared.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use strum::{Display, EnumIter, EnumString, IntoStaticStr};
@@ -111,6 +112,49 @@ pub enum ReturnReason {
     Draining,
     /// The host's addresses belong to another group by now.
     Regroup(GroupKey),
+}
+
+/// Why a leg came back last, as its row keeps it: a [`ReturnReason`] without its particulars.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EnumIter, EnumString, Display, IntoStaticStr)]
+#[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
+pub enum ReturnCause {
+    /// An earlier owner may have run it.
+    Redelivered,
+    /// The group's circuit breaker was open.
+    Breaker,
+    /// The group was paused.
+    Paused,
+    /// The group's login rate left no room.
+    Rate,
+    /// No slot became free.
+    Busy,
+    /// The same login had just been refused for good.
+    Refused,
+    /// The store did not answer whether it may start.
+    Unanswered,
+    /// The owner does not run this kind of leg.
+    UnknownKind,
+    /// The owner drained.
+    Draining,
+    /// The host belongs to another group by now.
+    Regroup,
+}
+
+impl From<&ReturnReason> for ReturnCause {
+    fn from(reason: &ReturnReason) -> Self {
+        match reason {
+            ReturnReason::Redelivered => Self::Redelivered,
+            ReturnReason::Breaker => Self::Breaker,
+            ReturnReason::Paused => Self::Paused,
+            ReturnReason::Rate => Self::Rate,
+            ReturnReason::Busy => Self::Busy,
+            ReturnReason::Refused => Self::Refused,
+            ReturnReason::Unanswered => Self::Unanswered,
+            ReturnReason::UnknownKind => Self::UnknownKind,
+            ReturnReason::Draining => Self::Draining,
+            ReturnReason::Regroup(_) => Self::Regroup,
+        }
+    }
 }
 
 /// A leg that was not run.
@@ -236,6 +280,30 @@ pub enum PeerWord {
     LegEnded,
 }
 
+/// What a leg does at its owner.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EnumIter)]
+pub enum HeldStage {
+    /// Waits for its slots.
+    Waiting,
+    /// Has its slots; the store is asked whether it may start.
+    Asking,
+    /// Runs.
+    Running,
+    /// Its result or return is on its way to the store.
+    Leaving,
+}
+
+/// A leg at its owner.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HeldLeg {
+    /// The leg.
+    pub leg: LegId,
+    /// What it does.
+    pub stage: HeldStage,
+    /// The address that it leaves from; `None` where the system chooses.
+    pub source: Option<IpAddr>,
+}
+
 /// What everybody hears, or one worker. At most once and in no certain order: nothing may
 /// depend on one of them arriving.
 #[derive(Debug, Clone, PartialEq)]
@@ -299,6 +367,8 @@ pub enum Control {
         request: u64,
         /// The group; `None`: every one.
         group: Option<GroupId>,
+        /// The job whose legs at the owner are to be told too.
+        job: Option<JobId>,
     },
     /// What holds in the groups of an owner, in answer to `StateWanted`. An owner of none
     /// of them says nothing.
@@ -309,6 +379,8 @@ pub enum Control {
         worker: WorkerId,
         /// The groups, at most 500: the sick ones first, then the busiest.
         groups: Vec<GroupState>,
+        /// The legs of the job that it has; `None`: nobody asked, or its version does not tell.
+        held: Option<Vec<HeldLeg>>,
     },
 }
 

@@ -39,8 +39,9 @@ pub use job::{
 };
 pub use leg::{Gate, LegEnd, LegRecord, LegState, LegSummary};
 pub use message::{
-    Announcement, Audience, Control, LastOwner, LegMessage, Live, Outcome, PeerSide, PeerWord,
-    ReturnReason, Returned, StartAnswer, StartRule, WorkerMessage, WorkerNews,
+    Announcement, Audience, Control, HeldLeg, HeldStage, LastOwner, LegMessage, Live, Outcome,
+    PeerSide, PeerWord, ReturnCause, ReturnReason, Returned, StartAnswer, StartRule, WorkerMessage,
+    WorkerNews,
 };
 pub use notice::{BatchTurned, JobEnded, Notice, NoticeId, NoticePage, NoticeTurn, Subject};
 pub use queue::{

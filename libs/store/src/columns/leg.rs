@@ -17,7 +17,7 @@ macro_rules! leg_columns {
         "job, idx, tenant, class, kind, gate, gate_leg, zone, name, shard, pool, mailbox, login, \
          cap, state, dispatch, attempt, starts, started, since, due, live_to, traceparent, \
          end_code, end_retry, end_retry_min, end_retry_max, end_login, end_submission, \
-         end_report, payload"
+         end_report, returned, payload"
     };
 }
 pub(crate) use leg_columns;
@@ -56,6 +56,8 @@ pub(crate) fn read(row: &mut Row) -> Result<LegRecord, Trouble> {
         live_to: row.maybe_name("live_to")?,
         traceparent: row.maybe_text("traceparent")?,
         end: end::read(row)?,
+        // A cause that a newer gateway wrote is none that this one could tell.
+        returned: row.maybe_text("returned")?.and_then(|cause| cause.parse().ok()),
         payload: Payload(row.bytes("payload")?),
     })
 }
@@ -123,7 +125,7 @@ fn read_gate(row: &mut Row) -> Result<Gate, Trouble> {
 }
 
 /// The values of the columns that may change, in the order of the statement that writes
-/// them: all from `class` to `end_report` but the tenant, which never changes.
+/// them: all from `class` to `returned` but the tenant, which never changes.
 pub(crate) fn values(leg: &LegRecord) -> Vec<Value<'_>> {
     let [gate, gate_leg] = gate_values(leg.gate);
     let mut values = vec![
@@ -151,5 +153,6 @@ pub(crate) fn values(leg: &LegRecord) -> Vec<Value<'_>> {
         Value::maybe(leg.traceparent.as_deref(), Value::Text),
     ];
     values.extend(end::values(leg.end.as_ref()));
+    values.push(Value::maybe(leg.returned, |cause| Value::Text(cause.into())));
     values
 }

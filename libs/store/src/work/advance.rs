@@ -124,7 +124,7 @@ fn write_legs<'a>(writes: &mut Writes<'a>, legs: &[Step<'a>]) {
            dispatch = $15, attempt = $16, starts = $17, started = $18, since = $19, due = $20, \
            live_to = $21, traceparent = $22, end_code = $23, end_retry = $24, \
            end_retry_min = $25, end_retry_max = $26, end_login = $27, end_submission = $28, \
-           end_report = $29, payload = coalesce($30, payload) \
+           end_report = $29, returned = $30, payload = coalesce($31, payload) \
          WHERE job = $1 AND idx = $2",
     );
     let moved = legs.iter().filter(|(old, new)| old.group != new.group);

@@ -1,7 +1,7 @@
 //! Says what a job waits for: of each leg the reason, and one sentence for people.
 //!
 //! The leg's state tells most of it, the group's settings and its owner the rest. What an
-//! owner does not say is told as the likeliest.
+//! owner does not say is not guessed.
 
 mod words;
 
@@ -14,14 +14,14 @@ use mailfleet_api::v1::leg_explanation::Reason;
 use mailfleet_engine::budget::{Try, may_try};
 use mailfleet_engine::rules::DispatchRules;
 use mailfleet_model::fleet::{
-    GatewayQueue, GroupId, GroupSettings, GroupState, JobView, LegState, LegView, Store,
-    StoreError, Timestamp,
+    GatewayQueue, GroupId, GroupSettings, GroupState, HeldStage, JobView, LegEnd, LegRecord,
+    LegState, LegSummary, LegView, Store, StoreError, Timestamp, WorkerId,
 };
 use mailfleet_remedy::Language;
 use tonic::Status;
 
 use crate::gateway::Gateway;
-use crate::states::Occupancy;
+use crate::states::{Answer, Occupancy};
 use crate::status;
 use words::Why;
 
@@ -30,10 +30,10 @@ use words::Why;
 struct Facts {
     settings: GroupSettings,
     occupancy: Occupancy,
-    /// What its owner says.
-    state: Option<GroupState>,
-    /// Whether a worker says that it owns the shard.
-    is_owned: bool,
+    /// What its owner says, of the group and of the job's legs.
+    answer: Option<Answer>,
+    /// Who says that it owns the shard.
+    owner: Option<WorkerId>,
 }
 
 pub(super) async fn explain<S: Store, Q: GatewayQueue>(
@@ -57,7 +57,7 @@ pub(super) async fn explain<S: Store, Q: GatewayQueue>(
     let summary = words::summary(&legs, tongue);
     let told = legs.into_iter().map(|(why, row)| {
         let text = words::sentence(&why, tongue);
-        job::explanation(&row.leg, explained(&why, text))
+        job::explanation(&row.leg, explained(why, text))
     });
     Ok(v1::ExplainJobResponse { summary, legs: told.collect() })
 }
@@ -72,9 +72,10 @@ async fn facts<S: Store, Q: GatewayQueue>(
     let occupancy = gateway.occupancy(group).await?;
     // Only of a leg that is there can the owner say anything.
     let is_there = row.leg.state == LegState::Published;
-    let state = if is_there { gateway.state(group).await } else { None };
-    let is_owned = !gateway.members.owners(&group.zone, shard, gateway.now()).is_empty();
-    Ok(Facts { settings, occupancy, state, is_owned })
+    let job = Some(row.leg.id.job);
+    let answer = if is_there { gateway.owner(group, job).await } else { None };
+    let owner = gateway.members.owners(&group.zone, shard, gateway.now()).into_iter().next();
+    Ok(Facts { settings, occupancy, answer, owner })
 }
 
 /// Why a leg has not ended.
@@ -92,41 +93,63 @@ fn judge(row: &LegView, facts: Option<&Facts>, now: Timestamp, rules: &DispatchR
             Try::NotByItself => Why::KeptBack(None),
             Try::Allowed => Why::Turn { limit, out: facts.occupancy.out },
         },
-        LegState::Snoozed => match leg.end.as_ref().and_then(|end| end.summary.code) {
-            Some(code) => Why::Retry { code, wait },
-            None => Why::Returned(wait),
+        LegState::Snoozed => match (leg.returned, &leg.end) {
+            // A run clears why it was given back before.
+            (None, Some(LegEnd { summary: LegSummary { code: Some(code), .. }, .. })) => {
+                Why::Retry { code: *code, wait }
+            }
+            (cause, _) => Why::Returned { cause, wait },
         },
         LegState::Released => Why::HandOver,
-        LegState::Published => match &facts.state {
-            Some(state) => at_owner(state, &facts.settings),
-            None if facts.is_owned => Why::Running(None),
-            None => Why::NoOwner,
+        LegState::Published => match (&facts.answer, &facts.owner) {
+            (Some(answer), _) => at_owner(leg, answer, &facts.settings),
+            (None, Some(owner)) => Why::AtWorker(owner.clone()),
+            (None, None) => Why::NoOwner,
         },
     }
 }
 
-/// What a leg does at its owner. Where some run and some wait, it is said to wait.
-fn at_owner(state: &GroupState, settings: &GroupSettings) -> Why {
-    let slots = (state.limit, state.in_use);
-    if state.waiting == 0 && 0 < state.in_use {
-        return Why::Running(Some(slots));
+/// What a leg does at its owner.
+fn at_owner(leg: &LegRecord, answer: &Answer, settings: &GroupSettings) -> Why {
+    let worker = answer.worker.clone();
+    let state = answer.state(&leg.group);
+    let Some(held) = &answer.held else {
+        // An older version does not tell which legs it has. Where none waits, it is not this one.
+        return match state.filter(|state| 0 < state.waiting) {
+            Some(state) => waiting(state, settings),
+            None => Why::AtWorker(worker),
+        };
+    };
+    let Some(held) = held.iter().find(|held| held.leg == leg.id) else { return Why::HandOver };
+    match held.stage {
+        HeldStage::Running => {
+            let slots = state.map(|state| (state.limit, state.in_use));
+            Why::Running { worker, source: held.source, slots }
+        }
+        HeldStage::Asking => Why::HandOver,
+        HeldStage::Leaving => Why::Leaving(worker),
+        HeldStage::Waiting => state.map_or(Why::HandOver, |state| waiting(state, settings)),
     }
+}
+
+/// What a leg waits for at its owner.
+fn waiting(state: &GroupState, settings: &GroupSettings) -> Why {
+    let slots = (state.limit, state.in_use);
     if state.paused {
         return Why::Paused;
     }
     match state.breaker {
         Some(wait) => Why::ServerDown(Some(wait).filter(|wait| !wait.is_zero())),
         None if state.in_use < state.limit && settings.limits.rate.is_some() => Why::LoginRate,
-        // Just taken over, or about to start.
-        None if state.waiting == 0 => Why::HandOver,
         None => Why::Slot { limit: slots.0, in_use: slots.1, waiting: state.waiting },
     }
 }
 
-fn explained(why: &Why, text: String) -> Explained {
+fn explained(why: Why, text: String) -> Explained {
+    let (mut worker, mut source) = (None, None);
     let plain = |reason| (reason, None, None, None);
     let waits = |reason, wait: Option<Duration>| (reason, wait, None, None);
-    let (reason, wait, slots, code) = match *why {
+    let (reason, wait, slots, code) = match why {
         Why::Ended => plain(Reason::Ended),
         Why::OtherLeg => plain(Reason::OtherLeg),
         Why::Paused => plain(Reason::GroupPaused),
@@ -134,13 +157,24 @@ fn explained(why: &Why, text: String) -> Explained {
         Why::LoginRate => plain(Reason::LoginRate),
         Why::KeptBack(wait) => waits(Reason::LoginKeptBack, wait),
         Why::ServerDown(wait) => waits(Reason::ServerDown, wait),
-        Why::Returned(wait) => waits(Reason::Returned, wait),
+        Why::Returned { wait, .. } => waits(Reason::Returned, wait),
         Why::Turn { limit, out } => (Reason::Turn, None, Some((limit, out)), None),
         Why::Slot { limit, in_use, .. } => (Reason::Slot, None, Some((limit, in_use)), None),
-        Why::Running(slots) => (Reason::Running, None, slots, None),
+        Why::Running { worker: at, source: from, slots } => {
+            (worker, source) = (Some(at), from);
+            (Reason::Running, None, slots, None)
+        }
+        Why::AtWorker(at) => {
+            worker = Some(at);
+            plain(Reason::AtWorker)
+        }
+        Why::Leaving(at) => {
+            worker = Some(at);
+            plain(Reason::Leaving)
+        }
         Why::Retry { code, wait } => (Reason::Retry, wait, None, Some(code)),
     };
-    Explained { reason, text, wait, slots, code }
+    Explained { reason, text, wait, slots, code, worker, source }
 }
 
 #[cfg(test)]

@@ -240,11 +240,12 @@ impl<Q: WorkerQueue> Drive<Q> {
             Control::Peer { job, side, word } => {
                 self.switchboard.hear(job, side, word, clock::now());
             }
-            Control::StateWanted { request, group } => {
+            Control::StateWanted { request, group, job } => {
                 let groups = self.engine.states(group.as_ref(), clock::now());
-                if !groups.is_empty() {
+                if !groups.is_empty() || group.is_some_and(|group| self.engine.has(&group)) {
                     let worker = self.config.worker.clone();
-                    self.voice.say(Control::State { request, worker, groups });
+                    let held = job.map(|job| self.engine.held(job));
+                    self.voice.say(Control::State { request, worker, groups, held });
                 }
             }
             other => self.tell(Event::Heard(other)).await,

@@ -1,7 +1,7 @@
 //! What operators see of a worker.
 
 use mailfleet_mailsim::{Fault, Server, Step};
-use mailfleet_model::fleet::{Control, GroupState};
+use mailfleet_model::fleet::{Control, GroupState, HeldLeg, HeldStage};
 
 use crate::order::{Sent, group_of};
 use crate::world::{World, group, logs_in, mail, name};
@@ -23,7 +23,8 @@ async fn an_owner_says_what_holds_in_its_groups() {
     // later one of the same shard has been answered for.
     world.publish(&Sent { kind: "teleport", ..Sent::to(&server, 4) }.message(&world)).await;
     world.until(|seen| seen.returned(crate::order::leg_id(4, 0))).await;
-    world.say(Control::StateWanted { request: 7, group: Some(busy.clone()) }).await;
+    let job = Some(crate::order::leg_id(1, 0).job);
+    world.say(Control::StateWanted { request: 7, group: Some(busy.clone()), job }).await;
     let state = world.until(|seen| seen.states.first().cloned()).await;
     let expect = GroupState {
         group: busy,
@@ -35,5 +36,7 @@ async fn an_owner_says_what_holds_in_its_groups() {
         lowered: None,
     };
     let worker = name("worker-1");
-    assert_eq!(state, Control::State { request: 7, worker, groups: vec![expect] });
+    let leg = crate::order::leg_id(1, 0);
+    let held = Some(vec![HeldLeg { leg, stage: HeldStage::Running, source: None }]);
+    assert_eq!(state, Control::State { request: 7, worker, groups: vec![expect], held });
 }

@@ -2,13 +2,29 @@
 
 use std::collections::BTreeMap;
 
-use mailfleet_model::fleet::{GroupId, GroupKey, GroupState, ZoneName};
+use mailfleet_model::JobId;
+use mailfleet_model::fleet::{GroupId, GroupKey, GroupState, HeldLeg, HeldStage, LegId, ZoneName};
 
 use super::{Shard, Stage};
 use crate::own::Group;
 use crate::time::Monotonic;
 
 impl Shard {
+    /// The legs of a job that it has.
+    pub(crate) fn held(&self, job: JobId) -> impl Iterator<Item = HeldLeg> {
+        let legs = LegId { job, index: 0 }..=LegId { job, index: u8::MAX };
+        self.legs.range(legs).map(|(leg, held)| HeldLeg {
+            leg: *leg,
+            stage: match held.stage {
+                Stage::Waiting(_) => HeldStage::Waiting,
+                Stage::Asking(_) => HeldStage::Asking,
+                Stage::Running => HeldStage::Running,
+                Stage::Cancelled | Stage::Dropped | Stage::Leaving => HeldStage::Leaving,
+            },
+            source: held.offer.source,
+        })
+    }
+
     /// What holds in its groups, or in one of them. A group that nothing runs or waits in
     /// and that is well is known only by its settings, and is shown all the same.
     #[must_use]

@@ -96,6 +96,7 @@ impl Store {
                 starts: 0,
                 started: Dispatch(0),
                 since: self.now,
+                returned: None,
                 due: None,
                 live_to: None,
                 traceparent: None,

@@ -7,7 +7,7 @@ use futures::FutureExt;
 use mailfleet_model::Verdict;
 use mailfleet_model::fleet::{
     Attempt, Dispatch, Gate, JobChange, JobClass, JobRecord, JobState, JobView, LegRecord,
-    LegState, LoginTag, MailboxTag, Payload, ShardIndex, Store,
+    LegState, LoginTag, MailboxTag, Payload, ReturnCause, ShardIndex, Store,
 };
 
 use super::{Place, assert_corrupt, read, release, submit};
@@ -39,6 +39,7 @@ pub(crate) async fn whole_rows_are_written(place: &impl Place) {
         starts: 10,
         started: Dispatch(11),
         since: before.now,
+        returned: Some(ReturnCause::UnknownKind),
         due: Some(before.now.plus(Duration::from_secs(12))),
         live_to: Some("gateway-2".parse().unwrap()),
         traceparent: Some("00-other".to_owned()),

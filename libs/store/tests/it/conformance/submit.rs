@@ -100,6 +100,7 @@ fn leg_of(draft: &JobDraft, index: u8, created: Timestamp) -> LegRecord {
         starts: 0,
         started: Dispatch(0),
         since: created,
+        returned: None,
         due: None,
         live_to: draft.live_to.clone(),
         traceparent: draft.traceparent.clone(),

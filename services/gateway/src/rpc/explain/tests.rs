@@ -4,18 +4,33 @@ use std::num::NonZeroU32;
 
 use mailfleet_model::FaultCode;
 use mailfleet_model::fleet::{
-    Dispatch, GroupLimits, LegEnd, LegRecord, LegSummary, LoginBudget, Payload, Rate,
+    Dispatch, GroupLimits, HeldLeg, LegEnd, LegRecord, LegSummary, LoginBudget, Payload, Rate,
+    ReturnCause,
 };
 use mailfleet_model::leg::{LoginOutcome, Submission};
 
 use super::*;
 use crate::fixtures;
+use crate::returned::because;
 
 const NOW: Timestamp = Timestamp(3_600_000_000);
 
 fn leg(state: LegState) -> LegView {
     let leg = LegRecord { state, dispatch: Dispatch(1), ..fixtures::leg(0) };
     LegView { leg, budget: LoginBudget::default() }
+}
+
+fn worker() -> WorkerId {
+    "w-1".parse().expect("a name")
+}
+
+/// What an owner answers that has the leg in this stage.
+fn answer(state: GroupState, stage: Option<HeldStage>) -> Facts {
+    let source = Some("192.0.2.7".parse().expect("an address"));
+    let leg = fixtures::leg(0).id;
+    let held = stage.map(|stage| HeldLeg { leg, stage, source }).into_iter().collect();
+    let answer = Answer { worker: worker(), groups: vec![state], held: Some(held) };
+    Facts { answer: Some(answer), ..facts() }
 }
 
 fn facts() -> Facts {
@@ -25,8 +40,8 @@ fn facts() -> Facts {
     Facts {
         settings: GroupSettings { group, limits, paused: false, version: 0 },
         occupancy: Occupancy { out: 15, waiting: 3 },
-        state: None,
-        is_owned: true,
+        answer: None,
+        owner: Some(worker()),
     }
 }
 
@@ -46,7 +61,7 @@ fn state() -> GroupState {
 #[track_caller]
 fn check(row: &LegView, facts: &Facts, expect: Reason) -> Explained {
     let why = judge(row, Some(facts), NOW, &DispatchRules::default());
-    let explained = explained(&why, words::sentence(&why, Language::English));
+    let explained = explained(why.clone(), words::sentence(&why, Language::English));
     assert_eq!(explained.reason, expect, "{why:?}");
     assert!(explained.text.ends_with('.') && explained.text.is_ascii(), "{}", explained.text);
     let japanese = words::sentence(&why, Language::Japanese);
@@ -92,15 +107,20 @@ fn a_leg_that_sleeps_says_why_and_for_how_long() {
     };
     row.leg.end = Some(LegEnd { summary, report: Payload::default() });
     assert_eq!(check(&row, &facts(), Reason::Retry).code, Some(code));
+    // What happened last is told: a return after the failed run.
+    for cause in [ReturnCause::UnknownKind, ReturnCause::Breaker, ReturnCause::Regroup] {
+        row.leg.returned = Some(cause);
+        let text = check(&row, &facts(), Reason::Returned).text;
+        assert!(text.contains(because(cause, Language::English)), "{text}");
+    }
 }
 
 #[test]
 fn what_the_owner_knows() {
     let row = leg(LegState::Published);
-    let with = |state| Facts { state: Some(state), ..facts() };
+    let with = |state| answer(state, Some(HeldStage::Waiting));
     let slot = check(&row, &with(state()), Reason::Slot);
     assert_eq!(slot.slots, Some((10, 10)));
-    check(&row, &with(GroupState { waiting: 0, ..state() }), Reason::Running);
     check(&row, &with(GroupState { paused: true, in_use: 0, ..state() }), Reason::GroupPaused);
     let wait = Duration::from_secs(30);
     let down = GroupState { breaker: Some(wait), in_use: 0, ..state() };
@@ -111,15 +131,27 @@ fn what_the_owner_knows() {
     let one = NonZeroU32::MIN;
     slow.settings.limits.rate = Some(Rate { logins: one, per: Duration::from_secs(60) });
     check(&row, &slow, Reason::LoginRate);
-    let idle = GroupState { in_use: 0, waiting: 0, ..state() };
-    check(&row, &with(idle), Reason::HandOver);
+    // Others wait, and this one runs; its state is its own.
+    let runs = check(&row, &answer(state(), Some(HeldStage::Running)), Reason::Running);
+    assert_eq!((runs.worker, runs.slots), (Some(worker()), Some((10, 10))));
+    assert_eq!(runs.text, "It runs now at the worker w-1, from 192.0.2.7.");
+    check(&row, &answer(state(), Some(HeldStage::Asking)), Reason::HandOver);
+    check(&row, &answer(state(), Some(HeldStage::Leaving)), Reason::Leaving);
+    check(&row, &answer(state(), None), Reason::HandOver);
 }
 
 #[test]
-fn an_owner_that_says_nothing_is_believed_to_work_and_none_is_said_to_be_missing() {
+fn of_an_owner_that_does_not_say_nothing_is_guessed_and_none_is_said_to_be_missing() {
     let row = leg(LegState::Published);
-    check(&row, &facts(), Reason::Running);
-    let none = check(&row, &Facts { is_owned: false, ..facts() }, Reason::HandOver);
+    assert_eq!(check(&row, &facts(), Reason::AtWorker).worker, Some(worker()));
+    // A version that tells only of groups.
+    let older = |waiting| {
+        let groups = vec![GroupState { waiting, ..state() }];
+        Facts { answer: Some(Answer { worker: worker(), groups, held: None }), ..facts() }
+    };
+    check(&row, &older(3), Reason::Slot);
+    check(&row, &older(0), Reason::AtWorker);
+    let none = check(&row, &Facts { owner: None, ..facts() }, Reason::HandOver);
     assert!(none.text.contains("waits for a worker"), "{}", none.text);
 }
 

@@ -1,14 +1,17 @@
 //! The sentences, in both languages.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use mailfleet_api::job::leg_kind;
 use mailfleet_model::FaultCode;
-use mailfleet_model::fleet::LegView;
+use mailfleet_model::fleet::{LegView, ReturnCause, WorkerId};
 use mailfleet_remedy::Language;
 
+use crate::returned::because;
+
 /// Why a leg has not ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Why {
     Ended,
     OtherLeg,
@@ -27,12 +30,24 @@ pub(super) enum Why {
     },
     ServerDown(Option<Duration>),
     LoginRate,
-    Running(Option<(u32, u32)>),
+    Running {
+        worker: WorkerId,
+        /// `None`: the system chooses.
+        source: Option<IpAddr>,
+        slots: Option<(u32, u32)>,
+    },
+    /// It is with this worker, which does not say what it does with it.
+    AtWorker(WorkerId),
+    /// This worker is done with it.
+    Leaving(WorkerId),
     Retry {
         code: FaultCode,
         wait: Option<Duration>,
     },
-    Returned(Option<Duration>),
+    Returned {
+        cause: Option<ReturnCause>,
+        wait: Option<Duration>,
+    },
     KeptBack(Option<Duration>),
 }
 
@@ -87,19 +102,29 @@ fn english(why: &Why) -> String {
         Why::LoginRate => {
             "The login rate of this mail server is used up for the moment.".to_owned()
         }
-        Why::Running(_) => "It runs now.".to_owned(),
+        Why::Running { worker, source: Some(ip), .. } => {
+            format!("It runs now at the worker {worker}, from {ip}.")
+        }
+        Why::Running { worker, source: None, .. } => {
+            format!("It runs now at the worker {worker}.")
+        }
+        Why::AtWorker(worker) => {
+            format!("It is with the worker {worker}, which has not said more in time.")
+        }
+        Why::Leaving(worker) => {
+            format!("The worker {worker} is done with it; its answer is on the way.")
+        }
         Why::Retry { code, wait: Some(wait) } => {
             format!("It failed for the moment ({code}) and is tried again in {}.", span(wait))
         }
         Why::Retry { code, wait: None } => {
             format!("It failed for the moment ({code}) and is tried again.")
         }
-        Why::Returned(Some(wait)) => format!(
-            "A worker gave it back without running it; it is released again in {}.",
-            span(wait)
-        ),
-        Why::Returned(None) => {
-            "A worker gave it back without running it; it is released again.".to_owned()
+        Why::Returned { cause, wait } => {
+            let since = cause.map(|cause| format!(", since {}", because(cause, Language::English)));
+            let when = wait.as_ref().map(|wait| format!(" in {}", span(wait)));
+            let (since, when) = (since.unwrap_or_default(), when.unwrap_or_default());
+            format!("A worker gave it back without running it{since}; it is released again{when}.")
         }
         Why::KeptBack(Some(wait)) => format!(
             "The mail server refused this login for good a short while ago; the same secret is \
@@ -141,18 +166,30 @@ fn japanese(why: &Why) -> String {
         Why::LoginRate => {
             "このメールサーバーへのログイン回数が一時的に上限に達しています。".to_owned()
         }
-        Why::Running(_) => "実行中です。".to_owned(),
+        Why::Running { worker, source: Some(ip), .. } => {
+            format!("ワーカー {worker} が {ip} から実行中です。")
+        }
+        Why::Running { worker, source: None, .. } => {
+            format!("ワーカー {worker} が実行中です。")
+        }
+        Why::AtWorker(worker) => {
+            format!("ワーカー {worker} に渡されていますが、状況の応答がありません。")
+        }
+        Why::Leaving(worker) => {
+            format!("ワーカー {worker} での処理は終わり、結果を送信しています。")
+        }
         Why::Retry { code, wait: Some(wait) } => {
             format!("一時的に失敗しました ({code})。{}後に再試行します。", span(wait))
         }
         Why::Retry { code, wait: None } => {
             format!("一時的に失敗しました ({code})。まもなく再試行します。")
         }
-        Why::Returned(Some(wait)) => {
-            format!("ワーカーが実行せずに差し戻しました。{}後に再度割り当てます。", span(wait))
-        }
-        Why::Returned(None) => {
-            "ワーカーが実行せずに差し戻しました。まもなく再度割り当てます。".to_owned()
+        Why::Returned { cause, wait } => {
+            let since = cause.map(|cause| format!("{}ため、", because(cause, Language::Japanese)));
+            let since = since.unwrap_or_default();
+            let when =
+                wait.as_ref().map_or_else(|| "まもなく".to_owned(), |w| format!("{}後に", span(w)));
+            format!("{since}ワーカーが実行せずに差し戻しました。{when}再度割り当てます。")
         }
         Why::KeptBack(Some(wait)) => format!(
             "メールサーバーがこのログインを少し前に拒否したため、同じパスワードの使用をあと {} \
