@@ -105,6 +105,14 @@ impl Group {
         (self.limits, self.paused, self.version) = (limits, paused, version);
     }
 
+    /// Whether a slot of the group is free for legs of a class.
+    #[must_use]
+    pub fn has_room(&self, class: JobClass, now: Monotonic, rules: &OwnRules) -> bool {
+        let limit = self.limit(now);
+        let open = limit.saturating_sub(reserve(limit, rules.reserve_one_in));
+        self.in_use(now) < limit && (!class.is_bulk() || self.bulk < open)
+    }
+
     /// Takes a slot for a leg, or says why it has to wait, and how long at least where
     /// that is known.
     pub fn take(
@@ -117,9 +125,7 @@ impl Group {
         if self.paused {
             return Err((ReturnReason::Paused, Duration::ZERO));
         }
-        let limit = self.limit(now);
-        let open = limit.saturating_sub(reserve(limit, rules.reserve_one_in));
-        let full = limit <= self.in_use(now) || (offer.class.is_bulk() && open <= self.bulk);
+        let full = !self.has_room(offer.class, now, rules);
         if full || self.mailbox_is_full(offer, now, rules) || self.source_is_full(offer, now) {
             return busy;
         }

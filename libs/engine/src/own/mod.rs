@@ -15,3 +15,4 @@ pub use bucket::Bucket;
 pub use group::{Group, GroupStatus};
 pub use offer::{Action, Ending, Offer};
 pub use shard::Shard;
+pub(crate) use shard::turns;

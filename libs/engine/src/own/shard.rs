@@ -7,18 +7,21 @@
 //!                 │                 └─drop──> acked
 //!                 └─ parked too long ─────────────> LEAVING
 //! ```
+//! Whose turn it is over all shards of a worker stands in [`turns`].
+//!
 //! Whoever drives it publishes results and returns, confirmed, and says so with
 //! [`Shard::confirmed`]; only then are deliveries acked.
 
 mod ghosts;
 mod state;
+pub(crate) mod turns;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use mailfleet_model::JobId;
 use mailfleet_model::fleet::{
-    Dispatch, GroupKey, GroupLimits, GroupSettings, JobClass, LastOwner, LegId, LegKind, LoginTag,
+    Dispatch, GroupKey, GroupLimits, GroupSettings, LastOwner, LegId, LegKind, LoginTag,
     ReturnReason, Returned, StartAnswer, StartRule,
 };
 use mailfleet_model::leg::LoginOutcome;
@@ -29,14 +32,13 @@ use super::offer::{Action, Ending, Offer};
 use crate::rules::OwnRules;
 use crate::takeover::Takeover;
 use crate::time::Monotonic;
+use turns::Line;
 
 /// When a leg comes again whose password was refused a moment ago: the refusal is stored
 /// by then, and dispatch closes the leg.
 const REFUSED_AGAIN: Duration = Duration::from_secs(5);
 /// When a leg of an unknown kind comes again: a newer worker may own the shard by then.
 const UNKNOWN_AGAIN: Duration = Duration::from_secs(30);
-/// The turns, in their order.
-const CLASSES: [JobClass; 3] = [JobClass::Interactive, JobClass::Revalidation, JobClass::Sync];
 
 /// A leg that the broker has delivered and that is not acked.
 #[derive(Debug, Clone)]
@@ -74,7 +76,7 @@ pub struct Shard {
     settings: BTreeMap<GroupKey, GroupSettings>,
     groups: BTreeMap<GroupKey, Group>,
     legs: BTreeMap<LegId, Held>,
-    queues: BTreeMap<(GroupKey, JobClass), VecDeque<LegId>>,
+    queues: BTreeMap<Line, VecDeque<LegId>>,
     done: Memory,
     refused: BTreeMap<(GroupKey, LoginTag), Monotonic>,
     /// Deliveries of legs that a silent predecessor may still run, by until when. They are
@@ -126,11 +128,10 @@ impl Shard {
         if self.refused.contains_key(&(offer.group.clone(), offer.login)) {
             return self.hold_and_return(offer, ReturnReason::Refused, REFUSED_AGAIN);
         }
-        let queue = self.queues.entry((offer.group.clone(), offer.class)).or_default();
-        queue.push_back(offer.leg);
         // It may wait longer than the shard is young, and has been released before.
         let start = if self.takeover.young(now) { StartRule::Ask } else { offer.start };
         let offer = Offer { start, ..offer };
+        self.line_up(&offer);
         self.hold(offer, Stage::Waiting(now));
         Vec::new()
     }
@@ -139,25 +140,6 @@ impl Shard {
     #[must_use]
     pub fn may_start(&self, now: Monotonic) -> bool {
         self.default.is_some() && self.takeover.settled(now)
-    }
-
-    /// Starts what may start, at most `room` legs of all groups.
-    pub fn start(&mut self, room: u32, now: Monotonic) -> Vec<Action> {
-        let mut actions = Vec::new();
-        if !self.may_start(now) {
-            return actions;
-        }
-        let groups: BTreeSet<GroupKey> = self.queues.keys().map(|(key, _)| key.clone()).collect();
-        for group in groups {
-            for class in CLASSES {
-                while u32::try_from(actions.len()).is_ok_and(|taken| taken < room) {
-                    let Some(action) = self.start_one(&group, class, now) else { break };
-                    actions.push(action);
-                }
-            }
-        }
-        self.queues.retain(|_, queue| !queue.is_empty());
-        actions
     }
 
     /// Hears whether a leg may start.
@@ -353,41 +335,6 @@ impl Shard {
     #[must_use]
     pub fn wants_settings(&self) -> bool {
         self.default.is_none()
-    }
-
-    fn start_one(&mut self, key: &GroupKey, class: JobClass, now: Monotonic) -> Option<Action> {
-        let (default, rules) = (self.default?, &self.rules);
-        let queue = self.queues.get_mut(&(key.clone(), class))?;
-        let settings = self.settings.get(key);
-        let group = self.groups.entry(key.clone()).or_insert_with(|| made(settings, default, now));
-        let mut place = 0;
-        let leg = loop {
-            let leg = *queue.get(place)?;
-            // What was returned or cancelled meanwhile leaves its place here.
-            let Some(held) = self.legs.get(&leg) else {
-                queue.remove(place);
-                continue;
-            };
-            if !matches!(held.stage, Stage::Waiting(_)) {
-                queue.remove(place);
-                continue;
-            }
-            match group.take(&held.offer, now, rules) {
-                Ok(()) => break leg,
-                // Another leg may be of a mailbox or source that has room.
-                Err((ReturnReason::Busy, _)) => place += 1,
-                Err(_) => return None,
-            }
-        };
-        queue.remove(place);
-        self.started += 1;
-        let held = self.legs.get_mut(&leg)?;
-        let (stage, action) = match held.offer.start {
-            StartRule::Ask => (Stage::Asking(now), Action::Ask(leg, held.offer.dispatch)),
-            StartRule::Free => (Stage::Running, Action::Start(leg, held.offer.tag)),
-        };
-        held.stage = stage;
-        Some(action)
     }
 
     fn give_back_redelivered(&mut self, offer: Offer, now: Monotonic) -> Vec<Action> {

@@ -20,12 +20,13 @@ mod state;
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU16;
 
+use mailfleet_model::JobId;
 use mailfleet_model::fleet::{
     Announcement, Control, Dispatch, LegId, LegKind, ShardIndex, WorkerId, ZoneName,
 };
 
 use crate::fence::{Fence, Standing};
-use crate::own::{Action, Ending, Offer, Shard};
+use crate::own::{Action, Ending, Offer, Shard, turns};
 use crate::ownership::Members;
 use crate::rules::Rules;
 use crate::takeover::Takeover;
@@ -146,6 +147,16 @@ impl Worker {
         });
         effects.extend(self.start(now));
         effects
+    }
+
+    /// Hears that a leg of a job has begun at another worker: a leg here that follows it has its
+    /// turn as any other, from the next event on.
+    pub fn begun(&mut self, job: JobId) {
+        for (_, hold) in self.holds.values_mut() {
+            if let Some(shard) = hold.shard_mut() {
+                shard.begun(job);
+            }
+        }
     }
 
     /// Whether a draining worker has nothing left to do.
@@ -290,12 +301,17 @@ impl Worker {
         offer: Offer,
         now: Monotonic,
     ) -> Vec<Effect> {
-        let Some((known, hold)) = self.holds.get_mut(&index) else { return Vec::new() };
         // A delivery of an earlier claim cannot be acked any more: it comes again.
-        if *known != id {
+        if self.holds.get(&index).is_none_or(|(known, _)| *known != id) {
             return Vec::new();
         }
         let kind = offer.kind.clone();
+        let begun = |(_, hold): &(ClaimId, Hold)| {
+            hold.shard().is_some_and(|shard| shard.has_begun(offer.leg.job))
+        };
+        let follows = offer.follows && !self.holds.values().any(begun);
+        let offer = Offer { follows, ..offer };
+        let Some((_, hold)) = self.holds.get_mut(&index) else { return Vec::new() };
         let actions = hold.shard_mut().map(|shard| shard.offered(offer, now));
         let mut actions = actions.unwrap_or_default();
         let told = self.outgrow(index, &kind, &mut actions, now);
@@ -340,16 +356,16 @@ impl Worker {
         if self.standing(now) != Standing::Sure {
             return Vec::new();
         }
-        let mut effects = Vec::new();
-        let used = self.running();
-        let mut room = self.identity.capacity.saturating_sub(used);
+        let room = self.identity.capacity.saturating_sub(self.running());
+        let (mut ids, mut shards) = (BTreeMap::new(), Vec::new());
         for (index, (id, hold)) in &mut self.holds {
             let Hold::Held(shard) = hold else { continue };
-            let actions = shard.start(room, now);
-            room = room.saturating_sub(u32::try_from(actions.len()).unwrap_or(u32::MAX));
-            effects.extend(own(*index, *id, actions));
+            ids.insert(*index, *id);
+            shards.push((*index, shard.as_mut()));
         }
-        effects
+        let started = turns::start(&mut shards, room, now).into_iter();
+        let effect = |(index, action)| Some(Effect::Own(index, *ids.get(&index)?, action));
+        started.filter_map(effect).collect()
     }
 
     fn running(&self) -> u32 {

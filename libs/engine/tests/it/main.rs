@@ -7,3 +7,4 @@ mod upgrade;
 mod calm;
 mod histories;
 mod mutations;
+mod slots;

@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 
 use mailfleet_model::FaultCode;
-use mailfleet_model::fleet::{GroupId, MailboxTag, Rate, ShardIndex};
+use mailfleet_model::fleet::{GroupId, JobClass, MailboxTag, Rate, ShardIndex};
 use uuid::Uuid;
 
 use super::*;
@@ -31,7 +31,14 @@ fn offer(name: u8, class: JobClass) -> Offer {
         mailbox: MailboxTag([name; 32]),
         login: LoginTag([name; 32]),
         source: None,
+        follows: false,
     }
+}
+
+/// Starts what may start in one shard.
+fn start(shard: &mut Shard, room: u32, now: Monotonic) -> Vec<Action> {
+    let started = crate::own::turns::start(&mut [(ShardIndex(0), shard)], room, now);
+    started.into_iter().map(|(_, action)| action).collect()
 }
 
 fn limits(concurrency: u32, rate: Option<Rate>) -> GroupLimits {
@@ -59,7 +66,7 @@ fn started(shard: &mut Shard, now: Monotonic) -> Vec<u64> {
         Action::Start(_, tag) => Some(tag),
         Action::Ask(..) | Action::Return(..) | Action::Ack(_) | Action::Abort(_) => None,
     };
-    shard.start(1_000, now).into_iter().filter_map(tag).collect()
+    start(shard, 1_000, now).into_iter().filter_map(tag).collect()
 }
 
 fn finish(shard: &mut Shard, name: u8, now: Monotonic) -> Vec<Action> {
@@ -221,7 +228,7 @@ fn a_later_release_takes_its_turn_when_the_earlier_one_is_acked() {
     };
     assert_eq!(shard.offered(later, at(100)), []);
     assert_eq!(finish(&mut shard, 1, at(101)), [Action::Ack(1)]);
-    assert_eq!(shard.start(9, at(101)), [Action::Ask(leg(1), Dispatch(2))]);
+    assert_eq!(start(&mut shard, 9, at(101)), [Action::Ask(leg(1), Dispatch(2))]);
     let answer = |shard: &mut Shard, answer| shard.answered(leg(1), Dispatch(2), answer, at(102));
     assert_eq!(answer(&mut shard, StartAnswer::Drop), [Action::Ack(61)]);
     assert_eq!(answer(&mut shard, StartAnswer::Go), [], "the leg is forgotten");
@@ -232,7 +239,7 @@ fn a_later_release_takes_its_turn_when_the_earlier_one_is_acked() {
 fn an_unanswered_question_gives_the_slot_back() {
     let mut shard = shard(limits(1, None));
     shard.offered(Offer { start: StartRule::Ask, ..offer(1, JobClass::Interactive) }, at(100));
-    assert_eq!(shard.start(9, at(100)), [Action::Ask(leg(1), Dispatch(1))]);
+    assert_eq!(start(&mut shard, 9, at(100)), [Action::Ask(leg(1), Dispatch(1))]);
     let returned = shard.tick(at(115));
     let reason = ReturnReason::Unanswered;
     assert!(matches!(&returned[..], [Action::Return(_, _, back)] if back.reason == reason));

@@ -325,18 +325,30 @@ impl Client {
         answer.job.expect("always set")
     }
 
+    /// What the fleet says about some of the jobs.
+    pub(crate) async fn explanations(&self) -> Vec<v1::ExplainJobResponse> {
+        let jobs: Vec<String> = self.history().keys().take(5).cloned().collect();
+        let mut explained = Vec::new();
+        for name in jobs {
+            explained.push(self.explain(&name).await);
+        }
+        explained
+    }
+
+    async fn explain(&self, name: &str) -> v1::ExplainJobResponse {
+        self.ask(0, |channel| {
+            let message = v1::ExplainJobRequest { name: name.to_owned(), ..Default::default() };
+            let mut jobs = JobServiceClient::new(channel);
+            async move { jobs.explain_job(as_tenant(CRM, message)).await }
+        })
+        .await
+    }
+
     /// What the fleet says about jobs that do not end.
     async fn why(&self, open: &[String]) -> String {
         let mut told = String::new();
         for name in open.iter().take(5) {
-            let answer = self
-                .ask(0, |channel| {
-                    let message =
-                        v1::ExplainJobRequest { name: name.clone(), ..Default::default() };
-                    let mut jobs = JobServiceClient::new(channel);
-                    async move { jobs.explain_job(as_tenant(CRM, message)).await }
-                })
-                .await;
+            let answer = self.explain(name).await;
             told.push_str(&format!("\n{name}: {}", answer.summary));
             for leg in answer.legs {
                 told.push_str(&format!("\n  {}", leg.text));

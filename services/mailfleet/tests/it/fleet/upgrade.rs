@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use mailfleet_api::v1;
+use mailfleet_api::v1::leg_explanation::{Reason, ReturnCause};
 use nix::sys::signal::Signal;
 
 use super::client::{Client, Load};
@@ -63,4 +65,32 @@ async fn legs_that_older_workers_do_not_run_end_as_soon_as_a_newer_one_is_there(
     ground.settled().await;
     let outcomes = client.finish(Duration::from_secs(60)).await;
     judge("upgraded", &ground, &outcomes, &Excuses::NONE);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_nobody_can_run_in_its_time_ends_with_the_reason() {
+    let Some(ground) = older_fleet().await else { return };
+    let client = Client::new(&ground);
+    // Longer than the pause after which such a leg comes again, and shorter than two of them.
+    let load = Load { wrong_one_in: 0, budget: Duration::from_secs(45), ..Load::of(8) };
+    client.submit(&ground, load).await.expect("all are accepted");
+    eventually("an explanation names why", PATIENCE, || async {
+        let explained = client.explanations().await;
+        let mut legs = explained.iter().flat_map(|explained| &explained.legs);
+        legs.any(|leg| {
+            let named = leg.text.contains("does not run legs of this kind");
+            leg.reason() == Reason::Returned && leg.returned() == ReturnCause::UnknownKind && named
+        })
+    })
+    .await;
+    let outcomes = client.finish(Duration::from_secs(60)).await;
+    for outcome in &outcomes {
+        let report = outcome.first.as_ref().and_then(|job| job.report.as_ref());
+        let report = report.expect("a report");
+        assert_eq!(report.verdict(), v1::report::Verdict::Inconclusive);
+        let notes = format!("{:?}", report.faults);
+        assert!(notes.contains("(UNKNOWN_KIND)"), "{notes}");
+    }
+    let excuses = Excuses { inconclusive: true, ..Excuses::NONE };
+    judge("not upgraded", &ground, &outcomes, &excuses);
 }

@@ -1,0 +1,185 @@
+//! Whose turn it is when a slot of the worker is free.
+//!
+//! Over all shards alike: who waits for somebody goes first, then who has waited longest. A leg
+//! that would only wait at its login for another leg of its job, which has not begun as far as is
+//! known, goes behind those that came up to half a minute later: with few slots and a backlog such
+//! legs would hold the slots that the others need to begin. Where there is room it starts at once,
+//! so that both legs run at the same time.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::time::Duration;
+
+use mailfleet_model::JobId;
+use mailfleet_model::fleet::{GroupKey, JobClass, LegId, ReturnReason, ShardIndex, StartRule};
+
+use super::{Shard, Stage, made};
+use crate::own::{Action, Offer};
+use crate::time::Monotonic;
+
+/// How much later a leg that follows another one has its turn.
+const HANDICAP: Duration = Duration::from_secs(30);
+
+/// Legs of one group that have their turn one after the other.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Line {
+    group: GroupKey,
+    class: JobClass,
+    follows: bool,
+}
+
+/// When the first leg of a line has its turn: the least goes first.
+type Turn = (u8, Monotonic);
+
+/// Starts what may start, at most `room` legs of all shards, in the order of their turns.
+pub(crate) fn start(
+    shards: &mut [(ShardIndex, &mut Shard)],
+    room: u32,
+    now: Monotonic,
+) -> Vec<(ShardIndex, Action)> {
+    let mut started = Vec::new();
+    let mut room = room;
+    if room == 0 {
+        return started;
+    }
+    let mut lines: BinaryHeap<Reverse<(Turn, usize, Line)>> = BinaryHeap::new();
+    for (place, (_, shard)) in shards.iter_mut().enumerate() {
+        shard.queues.retain(|_, queue| !queue.is_empty());
+        lines.extend(shard.lines(now).map(|(turn, line)| Reverse((turn, place, line))));
+    }
+    while 0 < room
+        && let Some(Reverse((_, place, line))) = lines.pop()
+    {
+        let Some((index, shard)) = shards.get_mut(place) else { continue };
+        // A line that nothing of can start leaves the heap: a slot is freed by an event.
+        let Some((leg, action)) = shard.start_one(&line, now) else { continue };
+        lines.extend(shard.turn(&line).map(|turn| Reverse((turn, place, line))));
+        started.push((*index, action));
+        room -= 1;
+        for (place, (_, shard)) in shards.iter_mut().enumerate() {
+            for line in shard.begun(leg.job) {
+                lines.extend(shard.turn(&line).map(|turn| Reverse((turn, place, line))));
+            }
+        }
+    }
+    started
+}
+
+impl Shard {
+    /// Notes that a leg of a job has begun, here or elsewhere: what follows it need not wait any
+    /// more. Says in which lines such legs are now.
+    pub(crate) fn begun(&mut self, job: JobId) -> Vec<Line> {
+        let legs = LegId { job, index: 0 }..=LegId { job, index: u8::MAX };
+        let mut moved = Vec::new();
+        for (_, held) in self.legs.range_mut(legs) {
+            if matches!(held.stage, Stage::Waiting(_)) && held.offer.follows {
+                held.offer.follows = false;
+                moved.push(held.offer.clone());
+            }
+        }
+        moved.iter().map(|offer| self.line_up(offer)).collect()
+    }
+
+    /// Whether it has begun a leg of a job.
+    pub(crate) fn has_begun(&self, job: JobId) -> bool {
+        let legs = LegId { job, index: 0 }..=LegId { job, index: u8::MAX };
+        self.legs
+            .range(legs)
+            .any(|(_, held)| matches!(held.stage, Stage::Asking(_) | Stage::Running))
+    }
+
+    /// Puts a leg into its line, behind those that have waited longer.
+    pub(super) fn line_up(&mut self, offer: &Offer) -> Line {
+        let line = line_of(offer);
+        let since = |leg: &LegId| self.legs.get(leg).and_then(|held| held.waits_since());
+        let ours = since(&offer.leg);
+        let queue = self.queues.entry(line.clone()).or_default();
+        // One that was just delivered has waited for the shortest time of all.
+        let place = match ours {
+            Some(ours) => queue.partition_point(|leg| since(leg).is_none_or(|other| other <= ours)),
+            None => queue.len(),
+        };
+        queue.insert(place, offer.leg);
+        line
+    }
+
+    /// The lines of groups that have a free slot, as far as that can be told at once.
+    fn lines(&self, now: Monotonic) -> impl Iterator<Item = (Turn, Line)> {
+        let may_start = self.may_start(now);
+        let lines = self.queues.keys().filter(move |_| may_start);
+        let open = move |line: &&Line| {
+            let group = self.groups.get(&line.group);
+            group.is_none_or(|group| group.has_room(line.class, now, &self.rules))
+        };
+        lines.filter(open).filter_map(|line| Some((self.turn(line)?, line.clone())))
+    }
+
+    /// The turn of the first leg of a line that waits.
+    fn turn(&self, line: &Line) -> Option<Turn> {
+        let queue = self.queues.get(line)?;
+        let since = queue.iter().find_map(|leg| self.legs.get(leg)?.waits_since())?;
+        let rank = match line.class {
+            JobClass::Interactive => 0,
+            JobClass::Revalidation => 1,
+            JobClass::Sync => 2,
+        };
+        let handicap = if line.follows { HANDICAP } else { Duration::ZERO };
+        Some((rank, since.plus(handicap)))
+    }
+
+    fn start_one(&mut self, line: &Line, now: Monotonic) -> Option<(LegId, Action)> {
+        let (default, rules) = (self.default?, &self.rules);
+        let queue = self.queues.get_mut(line)?;
+        let settings = self.settings.get(&line.group);
+        let group = self.groups.entry(line.group.clone());
+        let group = group.or_insert_with(|| made(settings, default, now));
+        let mut place = 0;
+        let leg = loop {
+            let leg = *queue.get(place)?;
+            // What was returned or cancelled meanwhile, or stands in another line by now, leaves
+            // its place here.
+            let waits = |held: &&super::Held| {
+                matches!(held.stage, Stage::Waiting(_)) && line_of(&held.offer) == *line
+            };
+            let Some(held) = self.legs.get(&leg).filter(waits) else {
+                queue.remove(place);
+                continue;
+            };
+            match group.take(&held.offer, now, rules) {
+                Ok(()) => break leg,
+                Err((ReturnReason::Busy, _)) if !group.has_room(line.class, now, rules) => {
+                    return None;
+                }
+                // Another leg may be of a mailbox or source that has room.
+                Err((ReturnReason::Busy, _)) => place += 1,
+                Err(_) => return None,
+            }
+        };
+        queue.remove(place);
+        self.started += 1;
+        let held = self.legs.get_mut(&leg)?;
+        let (stage, action) = match held.offer.start {
+            StartRule::Ask => (Stage::Asking(now), Action::Ask(leg, held.offer.dispatch)),
+            StartRule::Free => (Stage::Running, Action::Start(leg, held.offer.tag)),
+        };
+        held.stage = stage;
+        Some((leg, action))
+    }
+}
+
+impl super::Held {
+    fn waits_since(&self) -> Option<Monotonic> {
+        match self.stage {
+            Stage::Waiting(since) => Some(since),
+            Stage::Asking(_)
+            | Stage::Running
+            | Stage::Cancelled
+            | Stage::Dropped
+            | Stage::Leaving => None,
+        }
+    }
+}
+
+fn line_of(offer: &Offer) -> Line {
+    Line { group: offer.group.clone(), class: offer.class, follows: offer.follows }
+}
