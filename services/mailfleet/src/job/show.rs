@@ -124,12 +124,6 @@ pub(super) fn explanation(explained: &v1::ExplainJobResponse, _language: Languag
         if let (Some(limit), Some(in_use)) = (leg.limit, leg.in_use) {
             facts.push(format!("{in_use} of {limit} sessions in use"));
         }
-        if !leg.worker.is_empty() {
-            facts.push(wrap::clean(leg.worker.trim_start_matches("workers/")));
-        }
-        if !leg.egress_ip.is_empty() {
-            facts.push(format!("from {}", wrap::clean(&leg.egress_ip)));
-        }
         facts.extend(moment(leg.since_time).map(|time| format!("since {time}")));
         if leg.returned != 0 {
             facts.push(format!("last given back for {}", leg.returned().as_str_name()));
