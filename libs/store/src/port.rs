@@ -6,11 +6,11 @@ use std::time::Duration;
 use mailfleet_model::JobId;
 use mailfleet_model::fleet::{
     Added, Admission, BatchChange, BatchCounts, BatchDraft, BatchId, BatchOpened, BatchRecord,
-    BatchReport, BatchView, CauseCount, Census, Dispatch, Erased, Fed, GroupId, GroupKey,
-    GroupLimits, GroupSettings, GroupView, ItemDraft, ItemFilter, ItemRecord, JobChange, JobDraft,
-    JobFilter, JobPage, JobState, JobView, LegId, LegRecord, Notice, NoticePage, NoticeTurn,
-    Recent, Release, ShardIndex, Store, StoreError, SubmitView, Submitted, TenantId, Timestamp,
-    Usage, ZoneName,
+    BatchReport, BatchView, CauseCount, Census, Dispatch, Erased, Fed, Forgotten, GroupId,
+    GroupKey, GroupLimits, GroupSettings, GroupView, ItemDraft, ItemFilter, ItemRecord, JobChange,
+    JobDraft, JobFilter, JobPage, JobState, JobView, LegId, LegRecord, Notice, NoticeAges,
+    NoticePage, NoticeTurn, Recent, Release, ShardIndex, Store, StoreError, SubmitView, Submitted,
+    TenantId, Timestamp, Usage, ZoneName,
 };
 
 use crate::config::Defaults;
@@ -293,8 +293,8 @@ impl<B: Backend> Store for SqlStore<B> {
         plain(self, Notices { tenant: tenant.clone(), after, limit }).await
     }
 
-    async fn forget_notices(&self, age: Duration, limit: u32) -> Result<u64, StoreError> {
-        plain(self, ForgetNotices { age, limit }).await
+    async fn forget_notices(&self, ages: NoticeAges, limit: u32) -> Result<Forgotten, StoreError> {
+        plain(self, ForgetNotices { ages, limit }).await
     }
 
     async fn census(&self) -> Result<Census, StoreError> {

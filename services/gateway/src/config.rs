@@ -47,7 +47,8 @@ pub struct Config {
     pub retention: Duration,
     /// Whether events are published on the broker. Defaults to no: they are streamed either way.
     pub publish_events: bool,
-    /// How long events are kept, published or not. Defaults to 1 day.
+    /// How long events are kept; those that wait to be published, seven times as long. Defaults
+    /// to 1 day.
     pub keep_events: Duration,
     /// Longest wait for the addresses of a host before a job is stored; one that has none by
     /// then is counted by its name. Defaults to 2 s.

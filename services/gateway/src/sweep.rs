@@ -9,7 +9,10 @@ use std::time::Duration;
 
 use mailfleet_engine::collect::Event;
 use mailfleet_engine::sweep::{Chore, Sweeper};
-use mailfleet_model::fleet::{Control, GatewayQueue, ShardIndex, StartRule, Store, StoreError};
+use mailfleet_model::fleet::{
+    Control, Forgotten, GatewayQueue, NoticeAges, ShardIndex, StartRule, Store, StoreError,
+};
+use mailfleet_telemetry::metrics;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -21,6 +24,10 @@ const ROUND: Duration = Duration::from_secs(60);
 const PAUSE: Duration = Duration::from_millis(10);
 /// Most deletions in one round, in calls of as many rows as a round touches.
 const PURGES: u32 = 100;
+
+/// Events that wait to be published are kept so many times as long as others: a broker that is
+/// away over a weekend loses none, and one that never comes back does not fill the disk.
+const UNPUBLISHED: u32 = 7;
 
 /// Makes the rounds for ever.
 pub(crate) async fn run<S: Store, Q: GatewayQueue>(gateway: Arc<Gateway<S, Q>>) {
@@ -104,7 +111,18 @@ impl<S: Store, Q: GatewayQueue> Gateway<S, Q> {
     async fn purge(&self) -> Result<(), StoreError> {
         let rows = self.rules.sweep.rows;
         for _ in 0..PURGES {
-            let gone = self.store.forget_notices(self.config.keep_events, rows).await?;
+            let kept = self.config.keep_events;
+            let is_on = self.config.publish_events;
+            let unpublished = if is_on { kept * UNPUBLISHED } else { kept };
+            let ages = NoticeAges { published: kept, unpublished };
+            let Forgotten { gone, unpublished } = self.store.forget_notices(ages, rows).await?;
+            if is_on && 0 < unpublished {
+                metrics::events_lost(unpublished);
+                tracing::error!(
+                    events = unpublished,
+                    "events were deleted that could not be published for too long"
+                );
+            }
             if gone < u64::from(rows) {
                 break;
             }

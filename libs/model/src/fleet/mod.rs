@@ -43,7 +43,9 @@ pub use message::{
     PeerSide, PeerWord, ReturnCause, ReturnReason, Returned, StartAnswer, StartRule, WorkerMessage,
     WorkerNews,
 };
-pub use notice::{BatchTurned, JobEnded, Notice, NoticeId, NoticePage, NoticeTurn, Subject};
+pub use notice::{
+    BatchTurned, Forgotten, JobEnded, Notice, NoticeAges, NoticeId, NoticePage, NoticeTurn, Subject,
+};
 pub use queue::{
     ClaimError, ControlLink, Delivery, GatewayQueue, NewsDelivery, NewsSource, QueueError,
     ShardClaim, WorkerQueue,

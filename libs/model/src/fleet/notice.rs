@@ -91,6 +91,24 @@ pub struct NoticeTurn {
     pub limit: u32,
 }
 
+/// How old notices are that are deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NoticeAges {
+    /// Those that the broker has confirmed.
+    pub published: Duration,
+    /// Those that wait to be published. Not younger; the same where nobody publishes.
+    pub unpublished: Duration,
+}
+
+/// Notices that were deleted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Forgotten {
+    /// All of them.
+    pub gone: u64,
+    /// Those among them that were not published.
+    pub unpublished: u64,
+}
+
 /// Some of a tenant's notices.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct NoticePage {

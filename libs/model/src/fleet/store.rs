@@ -21,7 +21,7 @@ use super::id::{BatchId, Dispatch, GroupId, GroupKey, LegId, TenantId, ZoneName}
 use super::item::{Added, CauseCount, ItemDraft, ItemFilter, ItemRecord};
 use super::job::{BatchCounts, JobClass, JobDraft, JobRecord, JobState};
 use super::leg::LegRecord;
-use super::notice::{Notice, NoticePage, NoticeTurn};
+use super::notice::{Forgotten, Notice, NoticeAges, NoticePage, NoticeTurn};
 use super::shard::ShardIndex;
 use super::time::Timestamp;
 use super::view::{Admission, GroupView, JobChange, JobView, Release, SubmitView, Usage};
@@ -389,12 +389,12 @@ pub trait Store: Send + Sync + 'static {
         limit: u32,
     ) -> impl Future<Output = Result<NoticePage, StoreError>> + Send;
 
-    /// Deletes notices that are older than `age`, published or not, at most `limit`; how many.
+    /// Deletes notices that are as old as `ages` says, at most `limit`.
     fn forget_notices(
         &self,
-        age: Duration,
+        ages: NoticeAges,
         limit: u32,
-    ) -> impl Future<Output = Result<u64, StoreError>> + Send;
+    ) -> impl Future<Output = Result<Forgotten, StoreError>> + Send;
 
     /// Counts what the store holds, over all tenants. Costs as much as there are open jobs.
     fn census(&self) -> impl Future<Output = Result<Census, StoreError>> + Send;

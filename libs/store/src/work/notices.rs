@@ -4,9 +4,9 @@
 //! took their numbers in, and a reader would pass over the late ones. So the places are given
 //! after the commit, under the lock of one row that is never waited for.
 
-use std::time::Duration;
-
-use mailfleet_model::fleet::{BatchTurned, Notice, NoticePage, NoticeTurn, Subject, TenantId};
+use mailfleet_model::fleet::{
+    BatchTurned, Forgotten, Notice, NoticeAges, NoticePage, NoticeTurn, Subject, TenantId,
+};
 use uuid::Uuid;
 
 use crate::columns::notice::{notice_columns, read, values};
@@ -223,41 +223,45 @@ impl Work for Notices {
 }
 
 pub(crate) struct ForgetNotices {
-    pub(crate) age: Duration,
+    pub(crate) ages: NoticeAges,
     pub(crate) limit: u32,
 }
 
 impl Work for ForgetNotices {
     type View = ();
     type Answer = ();
-    type Output = u64;
+    type Output = Forgotten;
     const OPERATION: &'static str = "forget old notices";
     const ACCESS: Access = Access::Change;
 
-    async fn work(&self, tx: &impl Tx, _: &impl Decide<(), ()>) -> Result<u64, Trouble> {
+    async fn work(&self, tx: &impl Tx, _: &impl Decide<(), ()>) -> Result<Forgotten, Trouble> {
         const OLDEST: Statement = Statement::of(
             "SELECT serial, at FROM notices WHERE serial IS NOT NULL ORDER BY serial LIMIT $1",
         );
         const FORGET: Statement =
             Statement::of("DELETE FROM notices WHERE serial IS NOT NULL AND serial = $1");
-        let Some(mut board) = Board::lock(tx).await? else { return Ok(0) };
+        let Some(mut board) = Board::lock(tx).await? else { return Ok(Forgotten::default()) };
         let now = tx.now().await?;
+        let mut unpublished = 0;
         let mut old: Vec<u64> = Vec::new();
         for mut row in tx.rows(OLDEST, &[Value::number(self.limit)]).await? {
             let (serial, at) = (row.number("serial")?, row.time("at")?);
+            let is_published = serial <= board.published;
+            let NoticeAges { published, unpublished: waits } = self.ages;
             // The first young one ends it: what is forgotten is always a beginning.
-            if now.since(at) < self.age {
+            if now.since(at) < if is_published { published } else { waits } {
                 break;
             }
+            unpublished += u64::from(!is_published);
             old.push(serial);
         }
-        let Some(last) = old.last() else { return Ok(0) };
+        let Some(last) = old.last() else { return Ok(Forgotten::default()) };
         board.forgotten = board.forgotten.max(*last);
         let rows: Vec<_> = old.iter().map(|serial| vec![Value::number(*serial)]).collect();
         let mut writes = Writes::default();
         writes.each(FORGET, rows);
         board.write(&mut writes);
         tx.finish(&writes).await?;
-        Ok(u64::try_from(old.len()).unwrap_or(u64::MAX))
+        Ok(Forgotten { gone: u64::try_from(old.len()).unwrap_or(u64::MAX), unpublished })
     }
 }

@@ -15,6 +15,7 @@ const OURS: [FaultCode; 3] =
 pub(crate) fn begin() {
     let instruments = of();
     instruments.duplicates.add(0, &[]);
+    instruments.events_lost.add(0, &[]);
     instruments.fence_trips.add(0, &[]);
     instruments.blocked_duration.add(0.0, &[]);
     for queue in [Queue::Shard, Queue::News] {

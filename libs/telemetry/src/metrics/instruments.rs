@@ -105,6 +105,8 @@ instruments! {
         "Shards that no worker says it owns.";
     events: Counter<u64> = ("mailfleet.events.published", "{event}", NONE)
         "Completion events for other services.";
+    events_lost: Counter<u64> = ("mailfleet.events.lost", "{event}", NONE)
+        "Completion events that were deleted before the broker took them.";
     legs: Counter<u64> = ("mailfleet.legs", "{leg}", NONE)
         "Legs that ran to a report.";
     returned: Counter<u64> = ("mailfleet.legs.returned", "{leg}", NONE)

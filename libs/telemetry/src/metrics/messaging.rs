@@ -82,6 +82,11 @@ pub fn dead_letter(queue: Queue) {
     of().dead_letters.add(1, &[destination(queue)]);
 }
 
+/// Completion events were deleted before the broker took them.
+pub fn events_lost(events: u64) {
+    of().events_lost.add(events, &[]);
+}
+
 /// A completion event was published, or was not. `event` is one of the event's own names.
 pub fn event_published(event: &'static str, error: Option<&'static str>) {
     let mut labels = vec![KeyValue::new("mailfleet.event", event)];

@@ -26,7 +26,7 @@ pub use leg::{
     unseal_failed, waited,
 };
 pub use messaging::{
-    Clock, Queue, blocked, consumed, dead_letter, event_published, operated, processed,
+    Clock, Queue, blocked, consumed, dead_letter, event_published, events_lost, operated, processed,
 };
 pub use rpc::{called, open as call_opened};
 pub use scrape::Scrape;

@@ -116,14 +116,15 @@ async fn a_gateway_that_ends_sends_its_watchers_elsewhere() {
 
 #[tokio::test]
 async fn what_was_forgotten_is_not_passed_over_in_silence() {
-    use mailfleet_model::fleet::Store as _;
+    use mailfleet_model::fleet::{NoticeAges, Store as _};
     let server = mail(Server::pop3()).await;
     let world = World::start(config()).await;
     let mut stream = watch(&world, "", Start::Now, "").await;
     let token = message(&mut stream).await.resume_token;
     run(&world, "", pop3_apart(&server, 50)).await;
     events(&mut stream, 1).await;
-    assert_eq!(world.ground.store.forget_notices(Duration::ZERO, 9).await.unwrap(), 1);
+    let all = NoticeAges { published: Duration::ZERO, unpublished: Duration::ZERO };
+    assert_eq!(world.ground.store.forget_notices(all, 9).await.unwrap().gone, 1);
     let mut client = EventServiceClient::new(world.channel().await);
     let ask = |resume_token: &str| v1::WatchEventsRequest {
         resume_token: resume_token.to_owned(),

@@ -7,11 +7,11 @@ use mailfleet_gateway::Config;
 use mailfleet_model::JobId;
 use mailfleet_model::fleet::{
     Added, Admission, BatchChange, BatchCounts, BatchDraft, BatchId, BatchOpened, BatchRecord,
-    BatchReport, BatchView, CauseCount, Census, Dispatch, Erased, Fed, GroupId, GroupKey,
-    GroupLimits, GroupSettings, GroupView, ItemDraft, ItemFilter, ItemRecord, JobChange, JobDraft,
-    JobFilter, JobPage, JobState, JobView, LegId, LegRecord, Notice, NoticePage, NoticeTurn,
-    Recent, Release, ShardIndex, Store, StoreError, SubmitView, Submitted, TenantId, Timestamp,
-    Usage, ZoneName,
+    BatchReport, BatchView, CauseCount, Census, Dispatch, Erased, Fed, Forgotten, GroupId,
+    GroupKey, GroupLimits, GroupSettings, GroupView, ItemDraft, ItemFilter, ItemRecord, JobChange,
+    JobDraft, JobFilter, JobPage, JobState, JobView, LegId, LegRecord, Notice, NoticeAges,
+    NoticePage, NoticeTurn, Recent, Release, ShardIndex, Store, StoreError, SubmitView, Submitted,
+    TenantId, Timestamp, Usage, ZoneName,
 };
 use mailfleet_store::{Config as StoreConfig, Defaults, SqliteStore};
 
@@ -276,8 +276,8 @@ impl Store for TestStore {
         self.there()?.notices(tenant, after, limit).await
     }
 
-    async fn forget_notices(&self, age: Duration, limit: u32) -> Result<u64, StoreError> {
-        self.there()?.forget_notices(age, limit).await
+    async fn forget_notices(&self, ages: NoticeAges, limit: u32) -> Result<Forgotten, StoreError> {
+        self.there()?.forget_notices(ages, limit).await
     }
 
     async fn census(&self) -> Result<Census, StoreError> {

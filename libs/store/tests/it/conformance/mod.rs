@@ -167,6 +167,7 @@ macro_rules! suite {
             one_gateway_publishes_at_a_time,
             what_a_dead_gateway_held_is_handed_out_again,
             old_notices_are_forgotten_and_that_is_told,
+            what_waits_to_be_published_is_kept_longer,
             an_erased_tenants_notices_are_gone,
         );
         $crate::conformance::suite!(@module retention $place:

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use mailfleet_model::fleet::{
-    BatchState, BatchTurned, Erased, JobClass, JobState, Notice, NoticeTurn, PauseCause, Store,
-    Subject,
+    BatchState, BatchTurned, Erased, Forgotten, JobClass, JobState, Notice, NoticeAges, NoticeTurn,
+    PauseCause, Store, Subject,
 };
 use mailfleet_model::{FaultCode, Verdict};
 
@@ -218,12 +218,31 @@ pub(crate) async fn old_notices_are_forgotten_and_that_is_told(place: &impl Plac
     place.meddle("UPDATE notices SET at = 1 WHERE serial <= 3").await;
     end(&store, [5]).await;
     let hour = Duration::from_secs(3_600);
-    assert_eq!(store.forget_notices(hour, 2).await.unwrap(), 2, "no more than asked for");
-    assert_eq!(store.forget_notices(hour, 9).await.unwrap(), 1);
-    assert_eq!(store.forget_notices(hour, 9).await.unwrap(), 0);
+    let ages = NoticeAges { published: hour, unpublished: hour };
+    let forget = async |limit| store.forget_notices(ages, limit).await.unwrap().gone;
+    assert_eq!(forget(2).await, 2, "no more than asked for");
+    assert_eq!([forget(9).await, forget(9).await], [1, 0]);
     let page = store.notices(&crm(), 1, 9).await.unwrap();
     assert_eq!((page.notices.len(), page.next, page.forgotten), (1, 4, 3));
     assert_eq!(place.count("SELECT count(*) FROM notices").await, 2, "one has no place yet");
+}
+
+pub(crate) async fn what_waits_to_be_published_is_kept_longer(place: &impl Place) {
+    let store = place.open().await;
+    end(&store, 1..=4).await;
+    place_all(&store).await;
+    assert_eq!(handed(&store, &turn("a", 0, 9)).await, [1, 2, 3, 4]);
+    // The broker took one, and then nothing more for two hours.
+    handed(&store, &turn("a", 1, 9)).await;
+    place.meddle("UPDATE notices SET at = at - 7200000000").await;
+    let hours = |hours: u64| Duration::from_secs(hours * 3_600);
+    let ages = |published, waits| NoticeAges { published: hours(published), unpublished: waits };
+    let kept = store.forget_notices(ages(1, hours(3)), 9).await.unwrap();
+    assert_eq!(kept, Forgotten { gone: 1, unpublished: 0 }, "only what is published");
+    place.meddle("UPDATE notice_board SET held_until = 1").await;
+    assert_eq!(handed(&store, &turn("b", 0, 9)).await, [2, 3, 4], "the others are still there");
+    let lost = store.forget_notices(ages(1, hours(2)), 2).await.unwrap();
+    assert_eq!(lost, Forgotten { gone: 2, unpublished: 2 }, "in the end they go, and are counted");
 }
 
 pub(crate) async fn an_erased_tenants_notices_are_gone(place: &impl Place) {
