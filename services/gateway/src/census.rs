@@ -9,19 +9,22 @@ use std::time::Duration;
 use mailfleet_engine::Monotonic;
 use mailfleet_model::fleet::{GatewayQueue, ShardIndex, Store, ZoneName};
 use mailfleet_telemetry::metrics;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{Instant, sleep};
 
 use crate::gateway::Gateway;
 
-/// How often. It costs as much as there are open jobs.
+/// How often, while it costs little.
 const EVERY: Duration = Duration::from_secs(5);
+/// It costs as much as there are open jobs, at every gateway: the pause is so many times as long
+/// as the count took.
+const COST: u32 = 50;
+/// Longest pause: after a minute operators are told that nobody counts.
+const SELDOM: Duration = Duration::from_secs(45);
 
 /// Counts for ever.
 pub(crate) async fn run<S: Store, Q: GatewayQueue>(gateway: Arc<Gateway<S, Q>>) {
-    let mut ticks = interval(EVERY);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        ticks.tick().await;
+        let began = Instant::now();
         match gateway.store.census().await {
             Ok(census) => {
                 gateway.troubles.census.is_over();
@@ -30,7 +33,13 @@ pub(crate) async fn run<S: Store, Q: GatewayQueue>(gateway: Arc<Gateway<S, Q>>) 
             }
             Err(error) => gateway.troubles.census.begins(&error),
         }
+        sleep(pause(began.elapsed())).await;
     }
+}
+
+/// How long to wait after a count that took so long.
+fn pause(took: Duration) -> Duration {
+    took.saturating_mul(COST).clamp(EVERY, SELDOM)
 }
 
 impl<S: Store, Q: GatewayQueue> Gateway<S, Q> {
@@ -50,5 +59,16 @@ impl<S: Store, Q: GatewayQueue> Gateway<S, Q> {
             shards.clone().filter(is_free).count()
         });
         unowned.sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_costs_much_is_counted_seldom() {
+        let after = |ms| pause(Duration::from_millis(ms)).as_secs();
+        assert_eq!([after(0), after(100), after(400), after(60_000)], [5, 5, 20, 45]);
     }
 }
