@@ -1,37 +1,45 @@
 //! Dispatch: woken groups, their next legs out of the store, and onto the broker.
 //!
 //! Everything after the store's commit may be lost: the sweep publishes again what was
-//! released and not confirmed. So a broker that fails is no reason to try again here.
+//! released and not confirmed. So a broker that fails is no reason to try again here, and a
+//! group's next legs are released while the broker still confirms the ones before.
 
 use std::sync::Arc;
 
 use futures::{StreamExt as _, stream};
 use mailfleet_engine::collect::Event;
 use mailfleet_engine::dispatch::release;
-use mailfleet_model::fleet::{
-    GatewayQueue, GroupId, LegMessage, LegRecord, QueueError, StartRule, Store,
-};
+use mailfleet_model::fleet::{GatewayQueue, LegMessage, LegRecord, QueueError, StartRule, Store};
 use mailfleet_telemetry::metrics::{self, Clock, Queue};
 use mailfleet_telemetry::spans;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::compose::sends;
 use crate::gateway::Gateway;
+use crate::wakes::Turn;
 
-/// Groups that are dispatched at once: a few, since each holds a connection of the store.
+/// Groups whose legs are released at once: a few, since each holds a connection of the store.
 const GROUPS: usize = 4;
+/// Releases whose legs are on their way to the broker, or about to be.
+const ROUNDS: usize = 32;
 /// Legs that are published at once for one group.
 const PUBLICATIONS: usize = 16;
 
 /// Dispatches woken groups for ever.
 pub(crate) async fn run<S: Store, Q: GatewayQueue>(gateway: Arc<Gateway<S, Q>>) {
+    let connections = Arc::new(Semaphore::new(GROUPS));
     let mut running = JoinSet::new();
     loop {
+        let next = async {
+            let connection = Arc::clone(&connections).acquire_owned().await;
+            (connection.expect("it is never closed"), gateway.wakes.next().await)
+        };
         tokio::select! {
-            turn = gateway.wakes.next(), if running.len() < GROUPS => {
+            (connection, turn) = next, if running.len() < ROUNDS => {
                 let gateway = Arc::clone(&gateway);
-                running.spawn(async move { gateway.dispatch(&turn.group).await });
+                running.spawn(async move { gateway.dispatch(turn, connection).await });
             }
             Some(ended) = running.join_next() => {
                 if let Err(error) = ended {
@@ -43,12 +51,14 @@ pub(crate) async fn run<S: Store, Q: GatewayQueue>(gateway: Arc<Gateway<S, Q>>) 
 }
 
 impl<S: Store, Q: GatewayQueue> Gateway<S, Q> {
-    /// Releases what a group may have out now, and publishes it.
-    async fn dispatch(&self, group: &GroupId) {
+    /// Releases what a group may have out now, and publishes it. The group's turn ends with the
+    /// release.
+    async fn dispatch(&self, turn: Turn, connection: OwnedSemaphorePermit) {
         // The commit is later than this, so what counts from here is on the safe side.
         let began = Instant::now();
         let rules = &self.rules.dispatch;
-        let released = self.store.release(group, |view| release(view, rules)).await;
+        let released = self.store.release(&turn.group, |view| release(view, rules)).await;
+        drop(connection);
         let (legs, decided) = match released {
             Ok(released) => {
                 self.troubles.dispatch.is_over();
@@ -56,6 +66,10 @@ impl<S: Store, Q: GatewayQueue> Gateway<S, Q> {
             }
             Err(error) => return self.troubles.dispatch.begins(&error),
         };
+        if decided.more {
+            self.wakes.wake([turn.group.clone()]);
+        }
+        drop(turn);
         self.publish_all(legs, began, |leg| {
             // A mail is sent once: its start must be known before it is made.
             if leg.dispatch.0 == 1 && !sends(leg) { StartRule::Free } else { StartRule::Ask }
@@ -66,9 +80,6 @@ impl<S: Store, Q: GatewayQueue> Gateway<S, Q> {
         for (leg, event) in refused.chain(shut_out) {
             let closed = self.advance(leg.job, &event).await;
             closed.map_or_else(|error| self.troubles.dispatch.begins(&error), drop);
-        }
-        if decided.more {
-            self.wakes.wake([group.clone()]);
         }
     }
 

@@ -88,7 +88,10 @@ impl<Q: WorkerQueue> Outbox<Q> {
         let (queue, turns) = (Arc::clone(&self.queue), Arc::clone(&self.turns));
         let (message, pause) = (Arc::clone(&entry.message), pause(entry.tries));
         let task = async move {
-            sleep(pause).await;
+            if !pause.is_zero() {
+                // The shortest sleep takes a millisecond.
+                sleep(pause).await;
+            }
             let _turn = turns.acquire().await.expect("it is never closed");
             publish(&*queue, &message).await
         };

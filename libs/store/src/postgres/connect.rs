@@ -49,9 +49,11 @@ pub(super) fn pool(
 /// What every session is told.
 ///
 /// Whoever turned off waiting for the disk in the server's configuration did not mean the
-/// jobs that we promise to keep. Every statement has its index: a plan that was made while
-/// the tables were small, and is kept with the prepared statement, must not read them from
-/// end to end once they are large; and no statement is worth compiling.
+/// jobs that we promise to keep. Every statement has its index, whatever its values are: so
+/// one plan is made for each prepared statement and kept, where the server would by itself
+/// plan the recursive ones anew at every call, for longer than they run. A plan that was made
+/// while the tables were small must not read them from end to end once they are large; and
+/// no statement is worth compiling.
 fn session(deadline: Duration) -> String {
     let most = (deadline + GRACE).as_millis();
     format!(
@@ -60,6 +62,7 @@ fn session(deadline: Duration) -> String {
          SET default_transaction_isolation = 'read committed'; \
          SET enable_seqscan = off; \
          SET jit = off; \
+         SET plan_cache_mode = force_generic_plan; \
          SELECT set_config('synchronous_commit', 'on', false) \
            WHERE current_setting('synchronous_commit') = 'off'"
     )

@@ -3,16 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::try_join;
-use mailfleet_model::fleet::{
-    GroupId, GroupSettings, GroupView, LegId, LegRecord, Release, Served, Timestamp,
-};
+use mailfleet_model::fleet::{GroupId, GroupView, LegId, LegRecord, Release, Served, Timestamp};
 
-use crate::columns::{group as columns, leg};
+use crate::columns::leg;
 use crate::config::Defaults;
 use crate::trouble::Trouble;
 use crate::tx::{Access, Decide, Statement, Tx, Work, Writes};
 use crate::value::Value;
-use crate::work::group::{key, unset};
+use crate::work::group::key;
 use crate::work::view;
 
 pub(crate) struct ReleaseLegs {
@@ -32,16 +30,13 @@ impl Work for ReleaseLegs {
         tx: &impl Tx,
         decide: &impl Decide<GroupView, Release>,
     ) -> Result<Self::Output, Trouble> {
-        let (is_locked, known, mut seen) = try_join!(
-            lock(tx, &self.group),
-            known(tx, &self.group, &self.defaults),
-            view::see(tx, &self.group),
-        )?;
+        let (is_locked, mut seen) =
+            try_join!(lock(tx, &self.group), view::see(tx, &self.group, &self.defaults))?;
         if !is_locked {
             // What begins to wait just now wakes the group anew.
             seen.stretches.clear();
         }
-        let view = view::read(tx, known, seen).await?;
+        let view = view::read(tx, seen).await?;
         let (view, release) = decide.decide(view)?;
         let legs = write(tx, &self.group, &release.legs, view.now).await?;
         if is_locked {
@@ -61,22 +56,6 @@ async fn lock(tx: &impl Tx, group: &GroupId) -> Result<bool, Trouble> {
          FOR NO KEY UPDATE",
     );
     Ok(tx.row(LOCK, &key(group)).await?.is_some())
-}
-
-/// What is known of the group; the defaults if no leg ever named it.
-async fn known(
-    tx: &impl Tx,
-    group: &GroupId,
-    defaults: &Defaults,
-) -> Result<GroupSettings, Trouble> {
-    const KNOWN: Statement = Statement::of(
-        "SELECT version, paused, concurrency, per_source, rate_logins, rate_per \
-         FROM limit_groups WHERE zone = $1 AND name = $2",
-    );
-    match tx.row(KNOWN, &key(group)).await? {
-        None => Ok(unset(group, defaults)),
-        Some(mut row) => columns::read(&mut row, group.clone(), defaults),
-    }
 }
 
 /// Marks the chosen legs that are still waiting; returns them in the order chosen.

@@ -13,67 +13,64 @@ use mailfleet_model::fleet::{
 };
 use uuid::Uuid;
 
+use crate::columns::group as columns;
 use crate::columns::leg::{budget_columns, read_budget, read_id};
+use crate::config::Defaults;
 use crate::trouble::Trouble;
 use crate::tx::{Statement, Tx};
 use crate::value::Value;
-use crate::work::group::key;
+use crate::work::group::{key, unset};
 
-/// The first look at a group: what is out, and where legs wait.
+/// The first look at a group: its settings, what is out, and where legs wait.
 pub(crate) struct Seen {
     now: Timestamp,
+    settings: GroupSettings,
     out: OutCount,
     shard_out: OutCount,
     pub(crate) stretches: Vec<Stretch>,
 }
 
 /// Takes the first look. The caller has asked for the group's lock before.
-pub(crate) async fn see(tx: &impl Tx, group: &GroupId) -> Result<Seen, Trouble> {
+pub(crate) async fn see(
+    tx: &impl Tx,
+    group: &GroupId,
+    defaults: &Defaults,
+) -> Result<Seen, Trouble> {
     let of_group = key(group);
-    let (now, out, shard_out, stretches) = try_join!(
-        tx.now(),
-        count(tx, OUT, &of_group),
-        count(tx, SHARD_OUT, &of_group),
-        stretches(tx, group),
-    )?;
-    Ok(Seen { now, out, shard_out, stretches })
+    let (row, stretches) = try_join!(tx.row(GROUP, &of_group), stretches(tx, group))?;
+    let mut row = row.ok_or_else(|| Trouble::corrupt("no look at a group"))?;
+    let now = row.time("now")?;
+    let out = OutCount { interactive: row.number("interactive")?, bulk: row.number("bulk")? };
+    let shard_out =
+        OutCount { interactive: row.number("shard_interactive")?, bulk: row.number("shard_bulk")? };
+    let settings = if row.flag("known")? {
+        columns::read(&mut row, group.clone(), defaults)?
+    } else {
+        unset(group, defaults)
+    };
+    Ok(Seen { now, settings, out, shard_out, stretches })
 }
 
 /// Reads the rest of the view.
-pub(crate) async fn read(
-    tx: &impl Tx,
-    settings: GroupSettings,
-    seen: Seen,
-) -> Result<GroupView, Trouble> {
-    let Seen { now, out, shard_out, stretches } = seen;
+pub(crate) async fn read(tx: &impl Tx, seen: Seen) -> Result<GroupView, Trouble> {
+    let Seen { now, settings, out, shard_out, stretches } = seen;
     let lanes = fill(tx, &settings.group, keep(stretches)).await?;
     Ok(GroupView { now, settings, out, shard_out, lanes })
 }
 
-const OUT: Statement = Statement::of(
-    "SELECT class, count(*) FROM legs \
-     WHERE zone = $1 AND name = $2 AND state IN ('RELEASED', 'PUBLISHED') GROUP BY class",
+/// One statement: each costs more than what it reads.
+const GROUP: Statement = Statement::of(
+    "SELECT mailfleet_now(), o.interactive, o.bulk, s.interactive, s.bulk, g.name IS NOT NULL, \
+       g.version, g.paused, g.concurrency, g.per_source, g.rate_logins, g.rate_per \
+     FROM (SELECT count(*) FILTER (WHERE class = 'INTERACTIVE') AS interactive, \
+         count(*) FILTER (WHERE class <> 'INTERACTIVE') AS bulk FROM legs \
+         WHERE zone = $1 AND name = $2 AND state IN ('RELEASED', 'PUBLISHED')) o \
+     CROSS JOIN (SELECT count(*) FILTER (WHERE class = 'INTERACTIVE') AS interactive, \
+         count(*) FILTER (WHERE class <> 'INTERACTIVE') AS bulk FROM legs \
+         WHERE zone = $1 AND state IN ('RELEASED', 'PUBLISHED') AND shard = ( \
+           SELECT shard FROM limit_groups WHERE zone = $1 AND name = $2)) s \
+     LEFT JOIN limit_groups g ON g.zone = $1 AND g.name = $2",
 );
-
-const SHARD_OUT: Statement = Statement::of(
-    "SELECT class, count(*) FROM legs \
-     WHERE zone = $1 AND state IN ('RELEASED', 'PUBLISHED') AND shard = ( \
-       SELECT shard FROM limit_groups WHERE zone = $1 AND name = $2) GROUP BY class",
-);
-
-async fn count(tx: &impl Tx, statement: Statement, key: &[Value<'_>]) -> Result<OutCount, Trouble> {
-    let mut out = OutCount::default();
-    for mut row in tx.rows(statement, key).await? {
-        let class: JobClass = row.name("class")?;
-        let legs: u32 = row.number("count")?;
-        if class.is_bulk() {
-            out.bulk = out.bulk.saturating_add(legs);
-        } else {
-            out.interactive = out.interactive.saturating_add(legs);
-        }
-    }
-    Ok(out)
-}
 
 /// Waiting legs of one tenant, class and batch.
 pub(crate) struct Stretch {
