@@ -10,7 +10,10 @@ use std::time::{Duration, Instant};
 
 use opentelemetry::trace::TracerProvider as _;
 use opentelemetry::{KeyValue, global};
-use opentelemetry_otlp::{ExporterBuildError, MetricExporter, SpanExporter, WithExportConfig};
+use opentelemetry_otlp::tonic_types::transport::ClientTlsConfig;
+use opentelemetry_otlp::{
+    ExporterBuildError, MetricExporter, SpanExporter, WithExportConfig, WithTonicConfig,
+};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::metrics::data::ResourceMetrics;
@@ -60,18 +63,10 @@ impl Exports {
         let failed =
             |source: ExporterBuildError| Error::Exporter { endpoint: endpoint.clone(), source };
         let health = Arc::new(Health::default());
-        let exporter = MetricExporter::builder()
-            .with_tonic()
-            .with_endpoint(endpoint)
-            .with_timeout(EXPORT_TIMEOUT)
-            .build();
+        let exporter = sent_to(endpoint, MetricExporter::builder().with_tonic()).build();
         let exporter = Told { inner: exporter.map_err(failed)?, health: Arc::clone(&health) };
         let periodic = PeriodicReader::builder(exporter).with_interval(EVERY).build();
-        let exporter = SpanExporter::builder()
-            .with_tonic()
-            .with_endpoint(endpoint)
-            .with_timeout(EXPORT_TIMEOUT)
-            .build();
+        let exporter = sent_to(endpoint, SpanExporter::builder().with_tonic()).build();
         let exporter = Told { inner: exporter.map_err(failed)?, health };
         let batches = BatchConfigBuilder::default()
             .with_max_queue_size(WAITING)
@@ -118,6 +113,18 @@ impl Exports {
             }
         }
     }
+}
+
+/// Where and how an exporter sends.
+fn sent_to<B: WithExportConfig + WithTonicConfig>(endpoint: &str, exporter: B) -> B {
+    let exporter = exporter.with_endpoint(endpoint).with_timeout(EXPORT_TIMEOUT);
+    // By itself the exporter trusts nobody. A machine without authorities is no fault where no
+    // TLS is spoken.
+    let is_tls = endpoint.get(..6).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https:"));
+    if !is_tls {
+        return exporter;
+    }
+    exporter.with_tls_config(ClientTlsConfig::new().with_native_roots())
 }
 
 fn resource(service: &Service, version: &str) -> Resource {

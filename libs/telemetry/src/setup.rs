@@ -48,8 +48,9 @@ pub struct Config {
     pub format: Format,
     /// Which server this is; `None` for a command, which exports nothing.
     pub service: Option<Service>,
-    /// Address of an OTLP collector over gRPC, such as `http://127.0.0.1:4317`. Unset: nothing
-    /// is sent anywhere. Defaults to unset.
+    /// Address of an OTLP collector over gRPC, such as `http://127.0.0.1:4317`. With `https://`
+    /// its certificate must come from an authority that the system trusts. Unset: nothing is
+    /// sent anywhere. Defaults to unset.
     pub otlp: Option<String>,
     /// The share of new traces that is recorded, from 0 to 1. Callers who bring a trace decide
     /// for themselves.

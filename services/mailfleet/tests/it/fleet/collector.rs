@@ -11,8 +11,8 @@ use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
-use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
+use tonic::transport::{Identity, Server, ServerTlsConfig};
 use tonic::{Request, Response, Status};
 
 /// A span as it was received.
@@ -49,6 +49,8 @@ struct Received {
 #[derive(Debug)]
 pub(crate) struct Collector {
     pub(crate) at: SocketAddr,
+    /// How it is reached, without the port.
+    host: &'static str,
     received: Arc<Mutex<Received>>,
     serving: JoinHandle<()>,
 }
@@ -124,22 +126,35 @@ impl metrics::metrics_service_server::MetricsService for Receiver {
 impl Collector {
     /// Starts one at a free port.
     pub(crate) async fn start() -> Self {
+        Self::start_with(Server::builder(), "http://127.0.0.1").await
+    }
+
+    /// Starts one that speaks TLS, and gives its certificate as PEM.
+    pub(crate) async fn start_tls() -> (Self, String) {
+        let own = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a key");
+        let (certificate, key) = (own.cert.pem(), own.signing_key.serialize_pem());
+        let tls = ServerTlsConfig::new().identity(Identity::from_pem(&certificate, key));
+        let server = Server::builder().tls_config(tls).expect("the certificate fits the key");
+        (Self::start_with(server, "https://localhost").await, certificate)
+    }
+
+    async fn start_with(mut server: Server, host: &'static str) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
         let at = listener.local_addr().expect("an address");
         let received = Arc::<Mutex<Received>>::default();
         let receiver = Receiver(Arc::clone(&received));
-        let router = Server::builder()
+        let router = server
             .add_service(trace::trace_service_server::TraceServiceServer::new(receiver.clone()))
             .add_service(metrics::metrics_service_server::MetricsServiceServer::new(receiver));
         let serving = tokio::spawn(async move {
             router.serve_with_incoming(TcpIncoming::from(listener)).await.expect("it serves");
         });
-        Self { at, received, serving }
+        Self { at, host, received, serving }
     }
 
     /// What processes need to know.
     pub(crate) fn environment(&self) -> (String, String) {
-        ("MAILFLEET_TELEMETRY__OTLP".to_owned(), format!("http://{}", self.at))
+        ("MAILFLEET_TELEMETRY__OTLP".to_owned(), format!("{}:{}", self.host, self.at.port()))
     }
 
     fn received(&self) -> MutexGuard<'_, Received> {

@@ -1,5 +1,5 @@
 //! Traces of jobs whose gateway or worker was killed meanwhile: one trace all the same, whole but
-//! for what the killed process had not sent yet.
+//! for what the killed process had not sent yet. And what goes to the collector over TLS.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -8,12 +8,14 @@ use mailfleet_api::v1;
 use mailfleet_api::v1::job::State;
 use mailfleet_api::v1::job_service_client::JobServiceClient;
 use mailfleet_api::v1::validation_service_client::ValidationServiceClient;
+use nix::sys::signal::Signal;
 use tonic::transport::Channel;
 
 use super::collector::{Collector, Span};
 use super::ground::{CRM, Ground, Size, as_tenant};
+use super::lab::Use;
 use super::mail::{Estates, PASSWORD, mailbox};
-use super::process::{PATIENCE, eventually};
+use super::process::{PATIENCE, Role, eventually};
 use super::traced::{PARENT, SMALL, TRACE, children, fleet, named};
 
 /// Logins take so long that a process can be killed meanwhile.
@@ -132,4 +134,36 @@ async fn a_leg_whose_worker_is_killed_shows_both_tries_in_one_trace() {
     // What the killed worker asked may be lost with it; nothing else hangs loose.
     let loose: Vec<&Span> = orphans(&spans).into_iter().filter(|span| !asks(span)).collect();
     assert!(loose.is_empty(), "{loose:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn spans_and_metrics_go_over_tls_to_a_collector_whose_certificate_is_trusted_and_to_no_other()
+{
+    let (collector, certificate) = Collector::start_tls().await;
+    let Some(mut ground) = Ground::prepare(SMALL, Use::Shared).await else { return };
+    let file = ground.path("collector.pem");
+    std::fs::write(&file, certificate).expect("a free place");
+    let trusted = ("SSL_CERT_FILE".to_owned(), file.to_string_lossy().into_owned());
+    ground.environment = vec![collector.environment(), trusted];
+    ground.add(Role::Gateway).await;
+    // The worker trusts only the system's authorities.
+    ground.environment.truncate(1);
+    ground.add(Role::Worker).await;
+    ground.settled().await;
+    let job = running(&ground).await;
+    assert_eq!(report(&ground.channels()[0], &job).await.trace_id, TRACE);
+    let has_end = || async {
+        let spans = collector.trace(TRACE);
+        spans.iter().any(|span| span.get("mailfleet.outcome") == "ENDED")
+    };
+    eventually("the gateway's spans are told", PATIENCE, has_end).await;
+    // Both have sent what they had when they have ended.
+    for process in ground.workers.drain(..).chain(ground.gateways.drain(..)) {
+        process.signal(Signal::SIGTERM);
+        assert_eq!(process.ended().await, Some(0));
+    }
+    let senders: BTreeSet<String> =
+        collector.spans().into_iter().map(|span| span.service).collect();
+    assert_eq!(senders, BTreeSet::from(["mailfleet-gateway".to_owned()]));
+    assert!(!collector.metrics().is_empty(), "metrics go by an exporter of their own");
 }
