@@ -123,15 +123,8 @@ pub(crate) struct CheckArgs {
     /// Address of the mailbox
     pub(crate) address: String,
 
-    /// IMAP server: HOST[:PORT][/tls|/starttls|/plain]
-    #[arg(long, value_name = "SERVER", help_heading = "Servers")]
-    pub(crate) imap: Option<String>,
-    /// POP3 server, written likewise
-    #[arg(long, value_name = "SERVER", help_heading = "Servers")]
-    pub(crate) pop3: Option<String>,
-    /// SMTP server, written likewise
-    #[arg(long, value_name = "SERVER", help_heading = "Servers")]
-    pub(crate) smtp: Option<String>,
+    #[command(flatten)]
+    pub(crate) servers: ServerArgs,
 
     /// User name, where it is not the address
     #[arg(long, value_name = "NAME", help_heading = "Login")]
@@ -170,12 +163,8 @@ pub(crate) struct CheckArgs {
     #[arg(long, value_name = "TIME", help_heading = "Test mail")]
     pub(crate) arrival_timeout: Option<String>,
 
-    /// Go on when the certificate is bad, and report its faults as warnings
-    #[arg(long, help_heading = "Connection")]
-    pub(crate) allow_insecure_cert: bool,
-    /// Trust the authorities in this PEM file beside the system's; may be repeated
-    #[arg(long, value_name = "FILE", help_heading = "Connection")]
-    pub(crate) ca: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) trust: TrustArgs,
     /// Allow private or local servers in this network, on any port; may be repeated
     #[arg(long, value_name = "CIDR", help_heading = "Connection")]
     pub(crate) allow_target: Vec<String>,
@@ -199,6 +188,31 @@ pub(crate) struct CheckArgs {
     pub(crate) support: bool,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
+}
+
+/// Which servers to check.
+#[derive(Debug, Args)]
+pub(crate) struct ServerArgs {
+    /// IMAP server: HOST[:PORT][/tls|/starttls|/plain]
+    #[arg(long, value_name = "SERVER", help_heading = "Servers")]
+    pub(crate) imap: Option<String>,
+    /// POP3 server, written likewise
+    #[arg(long, value_name = "SERVER", help_heading = "Servers")]
+    pub(crate) pop3: Option<String>,
+    /// SMTP server, written likewise
+    #[arg(long, value_name = "SERVER", help_heading = "Servers")]
+    pub(crate) smtp: Option<String>,
+}
+
+/// Whose certificates are good.
+#[derive(Debug, Args)]
+pub(crate) struct TrustArgs {
+    /// Go on when the certificate is bad, and report its faults as warnings
+    #[arg(long, help_heading = "Connection")]
+    pub(crate) allow_insecure_cert: bool,
+    /// Trust the authorities in this PEM file beside the system's; may be repeated
+    #[arg(long, value_name = "FILE", help_heading = "Connection")]
+    pub(crate) ca: Vec<PathBuf>,
 }
 
 /// How results are told.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use uuid::Uuid;
 
+use crate::args::{ServerArgs, TrustArgs};
 use crate::client::GatewayArgs;
 use crate::job::AtArgs;
 
@@ -54,7 +55,8 @@ Example:
   mailfleet batch submit people.csv --imap imap.example.com --smtp smtp.example.com
 
 Exit status: 0 all healthy, 1 some are faulty, 2 wrong usage, 3 a failure of our own,
-4 some are inconclusive, or the batch was paused, cancelled or left running.";
+4 some are inconclusive, or the batch was paused, cancelled or left running, or Ctrl-C ended
+the upload.";
 
 /// What to upload, and how the batch goes about it.
 #[derive(Debug, Args)]
@@ -63,15 +65,8 @@ pub(crate) struct SubmitArgs {
     /// CSV or JSON lines file; - for standard input
     pub(crate) file: PathBuf,
 
-    /// IMAP server of all mailboxes: HOST[:PORT][/tls|/starttls|/plain]
-    #[arg(long, value_name = "SERVER", help_heading = "Servers")]
-    pub(crate) imap: Option<String>,
-    /// POP3 server, written likewise
-    #[arg(long, value_name = "SERVER", help_heading = "Servers")]
-    pub(crate) pop3: Option<String>,
-    /// SMTP server, written likewise
-    #[arg(long, value_name = "SERVER", help_heading = "Servers")]
-    pub(crate) smtp: Option<String>,
+    #[command(flatten)]
+    pub(crate) servers: ServerArgs,
 
     /// Column of the passwords
     #[arg(long, value_name = "NAME", default_value = "password", help_heading = "Login")]
@@ -111,12 +106,8 @@ pub(crate) struct SubmitArgs {
     /// End the SMTP check after the login, without naming sender and recipient
     #[arg(long, help_heading = "Connection")]
     pub(crate) login_only: bool,
-    /// Go on when the certificate is bad, and report its faults as warnings
-    #[arg(long, help_heading = "Connection")]
-    pub(crate) allow_insecure_cert: bool,
-    /// Trust the authorities in this PEM file beside the system's; may be repeated
-    #[arg(long, value_name = "FILE", help_heading = "Connection")]
-    pub(crate) ca: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) trust: TrustArgs,
     /// Time for each connection [default: 60s]
     #[arg(long, value_name = "TIME", help_heading = "Connection")]
     pub(crate) timeout: Option<String>,

@@ -9,14 +9,15 @@ mod show;
 mod submit;
 mod watch;
 
+use anyhow::Context as _;
 use mailfleet_api::v1::batch_service_client::BatchServiceClient;
 use mailfleet_api::{json, v1};
 use mailfleet_remedy::Language;
 
 use crate::client::{Calls, Gateway, GatewayArgs};
 use crate::exit::{Error, Exit};
-use crate::explain;
 use crate::output::print;
+use crate::{explain, signals};
 
 pub(crate) use args::BatchCommand;
 use args::{ListArgs, OneArgs, PauseArgs, RedriveArgs, ResumeArgs, WhichArgs};
@@ -125,7 +126,8 @@ async fn show_one(args: &OneArgs) -> Result<Exit, Error> {
 
 async fn follow(args: &OneArgs) -> Result<Exit, Error> {
     let mut batches = Batches::at(args.gateway()).await?;
-    watch::follow(&mut batches, &args.name(), args.at.output.json).await
+    let stop = signals::cancel_on_signal().context("cannot listen for signals")?;
+    watch::follow(&mut batches, &args.name(), args.at.output.json, &stop).await
 }
 
 async fn summary(args: &OneArgs) -> Result<Exit, Error> {

@@ -2,6 +2,7 @@
 
 use std::os::unix::ffi::OsStringExt;
 
+use anyhow::Context as _;
 use mailfleet_api::request::batch::parse_settings;
 use mailfleet_api::v1;
 use mailfleet_api::v1::batch_settings::UsernameForm;
@@ -15,7 +16,7 @@ use crate::check::request::{endpoint, pem};
 use crate::check::roots;
 use crate::exit::{Error, Exit};
 use crate::output::{complain, print};
-use crate::{render::wrap, span};
+use crate::{render::wrap, signals, span};
 
 /// Items in one message: far below what a gateway takes.
 const CHUNK: usize = 250;
@@ -38,12 +39,26 @@ pub(super) async fn run(args: &SubmitArgs) -> Result<Exit, Error> {
         (!some.items.is_empty()).then(|| v1::CreateBatchRequest { part: Some(part) })
     });
     let parts = futures::stream::iter(std::iter::once(first).chain(rest));
-    let answer = batches.client.create_batch(parts).await.map_err(|status| {
+    let stop = signals::cancel_on_signal().context("cannot listen for signals")?;
+    let broke_off = || {
+        // It is there already where this went on with an upload.
+        let more = match args.request_id {
+            Some(_) => String::new(),
+            None => format!(" and --request-id {request}"),
+        };
+        complain(&format!("the upload broke off; go on with: the same command{more}\n"));
+    };
+    let answer = tokio::select! {
+        answer = batches.client.create_batch(parts) => answer,
+        () = stop.cancelled() => {
+            broke_off();
+            return Err(Error::Interrupted);
+        }
+    };
+    let answer = answer.map_err(|status| {
         let error = batches.gateway.told(&status);
         if matches!(error, Error::Own(_)) {
-            complain(&format!(
-                "the upload broke off; go on with: the same command and --request-id {request}\n"
-            ));
+            broke_off();
         }
         error
     })?;
@@ -59,7 +74,7 @@ pub(super) async fn run(args: &SubmitArgs) -> Result<Exit, Error> {
         return Ok(Exit::Good);
     }
     complain(&format!("batch {} with {count} mailboxes\n", wrap::clean(&id)));
-    watch::follow(&mut batches, &batch.name, args.at.output.json).await
+    watch::follow(&mut batches, &batch.name, args.at.output.json, &stop).await
 }
 
 fn settings(args: &SubmitArgs) -> Result<v1::BatchSettings, Error> {
@@ -69,10 +84,10 @@ fn settings(args: &SubmitArgs) -> Result<v1::BatchSettings, Error> {
         Some(v1::LegSettings { endpoint: Some(endpoint(&at)), login: None })
     };
     let incoming = [
-        server("--imap", Protocol::Imap, &args.imap),
-        server("--pop3", Protocol::Pop3, &args.pop3),
+        server("--imap", Protocol::Imap, &args.servers.imap),
+        server("--pop3", Protocol::Pop3, &args.servers.pop3),
     ];
-    let outgoing = server("--smtp", Protocol::Smtp, &args.smtp);
+    let outgoing = server("--smtp", Protocol::Smtp, &args.servers.smtp);
     let mut time = |option: &str, text: &Option<String>| -> Option<prost_types::Duration> {
         let time = wrong.check(option, span::parse(text.as_deref()?))?;
         time.try_into().ok()
@@ -86,7 +101,7 @@ fn settings(args: &SubmitArgs) -> Result<v1::BatchSettings, Error> {
         let credential = Some(v1::login::Credential::Password(password));
         Some(v1::Login { username: String::new(), credential })
     });
-    let roots = roots::read("--ca", &args.ca, &mut wrong);
+    let roots = roots::read("--ca", &args.trust.ca, &mut wrong);
     if !wrong.is_empty() {
         return Err(Error::Usage(wrong));
     }
@@ -100,7 +115,7 @@ fn settings(args: &SubmitArgs) -> Result<v1::BatchSettings, Error> {
         login,
         username_form: form.into(),
         login_only: args.login_only,
-        allow_insecure_certificates: args.allow_insecure_cert,
+        allow_insecure_certificates: args.trust.allow_insecure_cert,
         trusted_certificates: roots.iter().map(|der| pem(der)).collect(),
         budget,
         item_deadline: None,

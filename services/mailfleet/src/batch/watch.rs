@@ -5,17 +5,17 @@
 use std::io::IsTerminal as _;
 use std::time::Duration;
 
-use anyhow::Context as _;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use mailfleet_api::v1::batch::State;
 use mailfleet_api::{json, v1};
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 use tonic::{Code, Status};
 
 use super::{Batches, id_of, nothing, show};
 use crate::exit::{Error, Exit};
 use crate::output::{complain, print};
-use crate::{signals, span};
+use crate::span;
 
 /// Pause between two lines where there is no terminal.
 const LINES: Duration = Duration::from_secs(5);
@@ -27,8 +27,8 @@ pub(super) async fn follow(
     batches: &mut Batches,
     name: &str,
     as_json: bool,
+    stop: &CancellationToken,
 ) -> Result<Exit, Error> {
-    let stop = signals::cancel_on_signal().context("cannot listen for signals")?;
     let mut view = View::new(as_json);
     let last = tokio::select! {
         last = watch(batches, name, &mut view) => last,

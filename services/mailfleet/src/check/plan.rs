@@ -17,7 +17,7 @@ use mailfleet_model::validation::{
 use mailfleet_model::{EmailAddress, Endpoint, Protocol, TestMail, Violations};
 
 use super::roots::{self, Root};
-use crate::args::CheckArgs;
+use crate::args::{CheckArgs, ServerArgs};
 use crate::{config, span};
 
 /// What the options ask for.
@@ -127,11 +127,11 @@ pub(crate) fn plan(
             DEFAULT_ARRIVAL_TIMEOUT,
             &mut wrong,
         ),
-        certificates: match args.allow_insecure_cert {
+        certificates: match args.trust.allow_insecure_cert {
             true => CertificatePolicy::AllowInsecure,
             false => CertificatePolicy::Strict,
         },
-        roots: roots::read("--ca", &args.ca, &mut wrong),
+        roots: roots::read("--ca", &args.trust.ca, &mut wrong),
         place: judge.place(&mut wrong),
         incoming: endpoints.0,
         outgoing: endpoints.1,
@@ -156,7 +156,7 @@ impl Judge<'_> {
         mailbox: Option<&EmailAddress>,
         wrong: &mut Violations,
     ) -> (Vec<Endpoint>, Option<Endpoint>) {
-        let CheckArgs { imap, pop3, smtp, .. } = self.args;
+        let ServerArgs { imap, pop3, smtp } = &self.args.servers;
         if imap.is_none() && pop3.is_none() && smtp.is_none() {
             let domain = mailbox.map_or("example.com", EmailAddress::domain);
             wrong.add(
@@ -210,7 +210,8 @@ impl Judge<'_> {
             );
         }
         let smtp = args.smtp_password_env.clone().map(SecretSource::PasswordEnv);
-        let only_smtp = args.imap.is_none() && args.pop3.is_none() && smtp.is_some();
+        let only_smtp =
+            args.servers.imap.is_none() && args.servers.pop3.is_none() && smtp.is_some();
         let common = match (&args.oauth_token_env, &args.password_env, args.password_stdin) {
             // A token given beside a password is the more deliberate one.
             (Some(name), ..) => Some(SecretSource::TokenEnv(name.clone())),

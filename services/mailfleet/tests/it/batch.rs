@@ -3,12 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use mailfleet_mailsim::{Fault, Running, Server, Step};
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
 use serde_json::Value;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
 
 use crate::check::authority;
 use crate::command::{Ended, PASSWORD, ended, mailfleet};
+use crate::interrupt::Interruptible;
 use crate::place::{PATIENCE, Place, Serve};
 
 fn address(number: usize) -> String {
@@ -154,19 +155,94 @@ async fn an_interrupt_leaves_the_batch_running_and_says_how_to_come_back() {
     let ca = ca.path().to_str().expect("a path");
     let people = people.to_str().expect("a path");
     let args = ["batch", "submit", people, "--pop3", &at, "--ca", ca, "--password-env", "PW"];
-    let mut command = mailfleet(&[&args[..], &["--gateway", &gateway.url]].concat());
-    let child = command.spawn().expect("the binary runs");
-    let pid = Pid::from_raw(i32::try_from(child.id()).expect("a process id"));
+    let command = mailfleet(&[&args[..], &["--gateway", &gateway.url]].concat());
+    let submitting = Interruptible::start(command);
     assert!(server.recorder().wait_until(PATIENCE, |r| r.credentials() == 3).await);
-    kill(pid, Signal::SIGINT).expect("it runs");
-    let told = tokio::task::spawn_blocking(|| child.wait_with_output()).await;
-    let told = Ended::from(told.expect("the thread ends").expect("it ends"));
+    let told = submitting.interrupt().await;
     let all = only(&gateway).await;
     let back = format!("come back with: mailfleet batch watch {}", id(&all));
     assert!(told.stderr.contains(&back), "{}", told.stderr);
+    assert_eq!((told.status, &all["state"]), (Some(4), &"RUNNING".into()));
+    // Whoever came back may go again.
+    let command = mailfleet(&["batch", "watch", &id(&all), "--gateway", &gateway.url]);
+    let mut watching = Interruptible::start(command);
+    assert!(watching.says("0 of 3").await, "it shows the batch");
+    let told = watching.interrupt().await;
+    assert!(told.stderr.contains(&back), "{}", told.stderr);
+    let all = only(&gateway).await;
     assert_eq!((told.status, &all["state"]), (Some(4), &"RUNNING".into()));
     let cancelled = batch(&gateway, &["cancel", &id(&all)]).await;
     assert_eq!(cancelled.status, Some(0), "{}", cancelled.stderr);
     let watched = batch(&gateway, &["watch", &id(&all)]).await;
     assert!(watched.stdout.contains("3 cancelled"), "{}{}", watched.stdout, watched.stderr);
+}
+
+/// Part of an upload that reaches the gateway: more than fits without its leave, less than all.
+const PASSED: usize = 100_000;
+
+/// A way to a gateway on which an upload comes to a stop; tells when it does.
+async fn narrow(gateway: &Serve) -> (String, tokio::sync::oneshot::Receiver<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    let to = gateway.url.trim_start_matches("http://").to_owned();
+    let (full, stops) = tokio::sync::oneshot::channel();
+    tokio::spawn(async move {
+        let (from, _) = listener.accept().await.expect("the command comes");
+        let to = TcpStream::connect(to).await.expect("the gateway listens");
+        let ((mut from, mut back), (mut answers, mut to)) = (from.into_split(), to.into_split());
+        let upload = async {
+            let (mut passed, mut part) = (0, vec![0; 4_096]);
+            while passed < PASSED {
+                let bytes = from.read(&mut part).await.expect("it sends");
+                to.write_all(&part[..bytes]).await.expect("the gateway reads");
+                passed += bytes;
+            }
+            full.send(()).expect("the test waits");
+            // Until the command has gone.
+            while from.read(&mut part).await.is_ok_and(|bytes| 0 < bytes) {}
+        };
+        tokio::select! {
+            () = upload => {}
+            _ = tokio::io::copy(&mut answers, &mut back) => {}
+        }
+    });
+    (url, stops)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_interrupted_upload_says_how_to_go_on_and_goes_on_with_the_same_batch() {
+    const MAILBOXES: usize = 4_000;
+    let place = Place::new();
+    let gateway = place.start().await;
+    let server = mail(Server::pop3(), 0).await;
+    let rows: String = (0..MAILBOXES).map(|n| format!("{}\n", address(n))).collect();
+    let people = file(&place, "people.csv", &format!("address\n{rows}"));
+    let (ca, at) = (authority(), at(&server));
+    let ca = ca.path().to_str().expect("a path");
+    let people = people.to_str().expect("a path");
+    let args = ["batch", "submit", people, "--pop3", &at, "--ca", ca, "--password-env", "PW"];
+    let (url, stops) = narrow(&gateway).await;
+    let uploading = Interruptible::start(mailfleet(&[&args[..], &["--gateway", &url]].concat()));
+    tokio::time::timeout(PATIENCE, stops).await.expect("in time").expect("the upload stops");
+    let told = uploading.interrupt().await;
+    assert_eq!((told.status, told.stdout.as_str()), (Some(4), ""), "{}", told.stderr);
+    assert!(told.stderr.contains("go on with: the same command"), "{}", told.stderr);
+    assert!(!told.stderr.contains(PASSWORD));
+    let request = told.stderr.split("--request-id ").nth(1).expect("it names the request");
+    let request = request.split_whitespace().next().expect("a word");
+    // What goes on may break off as well.
+    let (url, stops) = narrow(&gateway).await;
+    let more = ["--request-id", request, "--gateway", &url];
+    let uploading = Interruptible::start(mailfleet(&[&args[..], &more].concat()));
+    tokio::time::timeout(PATIENCE, stops).await.expect("in time").expect("the upload stops");
+    let told = uploading.interrupt().await;
+    assert_eq!(told.status, Some(4), "{}", told.stderr);
+    assert!(told.stderr.contains("go on with: the same command\n"), "{}", told.stderr);
+    let more = ["--request-id", request, "--detach", "--gateway", &gateway.url];
+    let told = ended(mailfleet(&[&args[..], &more].concat())).await;
+    assert_eq!(told.status, Some(0), "{}{}", told.stdout, told.stderr);
+    let all = only(&gateway).await;
+    assert_eq!(all["counts"]["total"], MAILBOXES.to_string());
+    let cancelled = batch(&gateway, &["cancel", &id(&all)]).await;
+    assert_eq!(cancelled.status, Some(0), "{}", cancelled.stderr);
 }

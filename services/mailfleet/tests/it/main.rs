@@ -7,6 +7,7 @@ mod check;
 mod command;
 mod crash;
 mod fleet;
+mod interrupt;
 mod keys;
 mod observe;
 mod place;
