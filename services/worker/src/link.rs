@@ -1,7 +1,9 @@
 //! The control link: what everybody hears, joined anew whenever it ends.
 //!
-//! Nothing depends on a word of it, so words are dropped rather than waited for.
+//! Nothing depends on a word of it, so words are dropped rather than waited for. What one leg
+//! of a job says to the other one is worth some tries: unheard, it costs a second login.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -9,7 +11,7 @@ use std::time::Duration;
 use mailfleet_model::fleet::{Control, ControlLink, WorkerQueue};
 use mailfleet_telemetry::chain;
 use tokio::sync::{mpsc, watch};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use crate::drive::Happening;
 
@@ -17,6 +19,9 @@ use crate::drive::Happening;
 const BACKLOG: usize = 256;
 /// Pause before the link is joined again.
 const PAUSE: Duration = Duration::from_millis(500);
+/// Pause before a leg's word that the broker did not take is said again, and for how long that
+/// is tried: the other leg may still wait for its turn.
+const AGAIN: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(30));
 
 /// Says things to everybody. Never waits. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -30,6 +35,8 @@ pub(crate) struct Voice {
 pub(crate) struct Words {
     words: mpsc::Receiver<(u64, Control)>,
     said: watch::Sender<u64>,
+    /// Legs' words that were not sent, and how long they are of use.
+    unsent: VecDeque<(Instant, Control)>,
 }
 
 /// A word that was handed over, to be waited for.
@@ -44,7 +51,7 @@ pub(crate) fn voice() -> (Voice, Words, Said) {
     let (words, waiting) = mpsc::channel(BACKLOG);
     let (said, heard) = watch::channel(0);
     let voice = Voice { words, last: Arc::default() };
-    (voice, Words { words: waiting, said }, Said(heard))
+    (voice, Words { words: waiting, said, unsent: VecDeque::new() }, Said(heard))
 }
 
 impl Voice {
@@ -80,13 +87,39 @@ impl Words {
         });
     }
 
-    /// Sends what is handed over until nobody can hand anything over any more.
+    /// Sends what is handed over until nobody can hand anything over any more. Cancelled, it
+    /// keeps the word of a leg that was just being sent.
     async fn speak<L: ControlLink>(&mut self, link: &L) {
-        while let Some((number, control)) = self.words.recv().await {
-            if let Err(error) = link.broadcast(&control).await {
+        loop {
+            tokio::select! {
+                word = self.words.recv() => {
+                    let Some((number, control)) = word else { return };
+                    let until = Instant::now() + AGAIN.1;
+                    self.send(link, until, control).await;
+                    self.sent(number);
+                }
+                () = sleep(AGAIN.0), if !self.unsent.is_empty() => {
+                    let Some((until, control)) = self.unsent.pop_front() else { continue };
+                    if Instant::now() < until {
+                        self.send(link, until, control).await;
+                    }
+                }
+            }
+        }
+    }
+
+    async fn send<L: ControlLink>(&mut self, link: &L, until: Instant, control: Control) {
+        // Kept beforehand: the link may end while it is being sent.
+        let is_kept = matches!(control, Control::Peer { .. }) && self.unsent.len() < BACKLOG;
+        if is_kept {
+            self.unsent.push_back((until, control.clone()));
+        }
+        match link.broadcast(&control).await {
+            Ok(()) if is_kept => drop(self.unsent.pop_back()),
+            Ok(()) => {}
+            Err(error) => {
                 tracing::debug!(error = %chain(&error), "a control message was not sent");
             }
-            self.sent(number);
         }
     }
 
@@ -129,5 +162,72 @@ async fn listen<L: ControlLink>(link: &L, happenings: &mpsc::Sender<Happening>) 
         if happenings.send(Happening::Heard(control)).await.is_err() {
             return;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use mailfleet_model::JobId;
+    use mailfleet_model::fleet::{PeerSide, PeerWord, QueueError, WorkerId};
+    use uuid::Uuid;
+
+    use super::*;
+
+    /// A link that refuses the first words.
+    struct Balking {
+        refuses: Mutex<usize>,
+        heard: mpsc::Sender<Control>,
+    }
+
+    impl ControlLink for Balking {
+        async fn broadcast(&self, control: &Control) -> Result<(), QueueError> {
+            {
+                let mut refuses = self.refuses.lock().expect("no panic");
+                if 0 < *refuses {
+                    *refuses -= 1;
+                    return Err(QueueError::Refused { operation: "broadcast", source: None });
+                }
+            }
+            self.heard.send(control.clone()).await.expect("the test listens");
+            Ok(())
+        }
+
+        async fn tell(&self, _: &WorkerId, _: &Control) -> Result<(), QueueError> {
+            Ok(())
+        }
+
+        async fn next(&self) -> Option<Control> {
+            None
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_legs_word_that_was_not_taken_is_said_again_and_nothing_else_is() {
+        let (voice, mut words, _said) = voice();
+        let (heard, mut hears) = mpsc::channel(8);
+        let link = Balking { refuses: Mutex::new(4), heard };
+        let job = JobId(Uuid::from_u128(1));
+        let peer = Control::Peer { job, side: PeerSide::Incoming, word: PeerWord::LegEnded };
+        voice.say(peer.clone());
+        voice.say(Control::Cancel(job));
+        tokio::select! {
+            () = words.speak(&link) => panic!("somebody may still speak"),
+            first = hears.recv() => assert_eq!(first, Some(peer)),
+        }
+        assert!(hears.try_recv().is_err(), "a cancel is looked up in the store");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_word_that_nobody_takes_is_given_up() {
+        let (voice, mut words, _said) = voice();
+        let (heard, _hears) = mpsc::channel(8);
+        let link = Balking { refuses: Mutex::new(usize::MAX), heard };
+        let (job, side) = (JobId(Uuid::from_u128(1)), PeerSide::Incoming);
+        voice.say(Control::Peer { job, side, word: PeerWord::MarksTaken });
+        let far = tokio::time::timeout(AGAIN.1 * 2, words.speak(&link));
+        assert!(far.await.is_err(), "somebody may still speak");
+        assert!(words.unsent.is_empty());
     }
 }

@@ -24,6 +24,9 @@ const CHANGING: Duration = Duration::from_millis(1_500);
 pub(crate) struct Excuses {
     /// Whether something crashed or was cut off, so that what ran may run once more.
     pub(crate) crashed: bool,
+    /// Whether workers could not hear each other for longer than a leg waits for the other one,
+    /// so that both may try the same password.
+    pub(crate) deaf: bool,
     /// Whether right passwords may get no clear answer, since work was lost until the
     /// deadline.
     pub(crate) inconclusive: bool,
@@ -33,10 +36,12 @@ pub(crate) struct Excuses {
 
 impl Excuses {
     /// Nothing is excused.
-    pub(crate) const NONE: Self = Self { crashed: false, inconclusive: false, limits: Vec::new() };
+    pub(crate) const NONE: Self =
+        Self { crashed: false, deaf: false, inconclusive: false, limits: Vec::new() };
     /// Something crashed or was cut off.
-    pub(crate) const CRASHED: Self =
-        Self { crashed: true, inconclusive: false, limits: Vec::new() };
+    pub(crate) const CRASHED: Self = Self { crashed: true, ..Self::NONE };
+    /// Workers could not hear each other.
+    pub(crate) const DEAF: Self = Self { deaf: true, ..Self::NONE };
 }
 
 /// What was found beside violations.
@@ -224,7 +229,12 @@ fn most_refusals(outcome: &Outcome, excuses: &Excuses) -> u32 {
     let definitive = u32::from(logins.contains(&Login::RefusedDefinitively));
     // A crash may repeat each leg that runs once, and the two legs of a mailbox may run at two
     // workers that are lost at the same moment.
-    let again = if excuses.crashed { u32::try_from(logins.len()).expect("a few") } else { 0 };
+    // Legs that do not hear each other try once each.
+    let again = if excuses.crashed || excuses.deaf {
+        u32::try_from(logins.len()).expect("a few")
+    } else {
+        0
+    };
     if outcome.cancelled.is_some() {
         // Nobody waited for what the mail servers answered: once each.
         return u32::try_from(logins.len()).expect("a few") + again;
