@@ -242,10 +242,10 @@ impl<S: Store, Q: GatewayQueue> Gateway<S, Q> {
             let (change, answer) = advance(view, &event, &composer, &self.rules);
             let ended = ended(view, &change);
             let changed = !change.is_empty();
-            (change, (answer, changed, ended))
+            (change, (answer, changed, ended, view.job.class))
         };
         let advanced = self.store.advance(job, decide).await?;
-        let Some(((answer, changed, ended), wake)) = advanced else { return Ok(None) };
+        let Some(((answer, changed, ended, class), wake)) = advanced else { return Ok(None) };
         if is_duplicate(event, changed) {
             mailfleet_telemetry::metrics::duplicate_result();
         }
@@ -271,7 +271,7 @@ impl<S: Store, Q: GatewayQueue> Gateway<S, Q> {
                 self.link.changed(job);
             }
         }
-        self.wakes.wake(wake);
+        self.wakes.wake_for(class, wake);
         if let Some(ended) = &ended {
             self.tell_end(ended).await;
         }

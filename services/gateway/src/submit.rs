@@ -100,7 +100,7 @@ impl<S: Store, Q: GatewayQueue> Gateway<S, Q> {
         let draft = self.draft(tenant, &order, &outline).await?;
         let gate = Gatekeeper { quota: tenant.quota(), blocked: None, rules: &self.rules.dispatch };
         let submitted = self.store.submit(&draft, |view| admit(view, &draft, &gate)).await?;
-        self.wakes.wake(submitted.wake);
+        self.wakes.wake_for(draft.class, submitted.wake);
         Ok(match submitted.admission {
             Admission::Accept => Submission::Created(draft.deadline),
             Admission::Repeated(job) => Submission::Repeated(job),

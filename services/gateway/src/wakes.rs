@@ -1,16 +1,19 @@
-//! Groups that wait for a dispatch: each once, in the order in which they were woken.
+//! Groups that wait for a dispatch: those with a leg that somebody waits for first, and otherwise
+//! in the order in which they were woken.
 //!
 //! A group that is woken while it is dispatched gets its turn afterwards, never beside it.
-//! The list is bounded; a group that finds no room is found by the sweep a second later.
+//! The lists are bounded; a group that finds no room is found by the sweep a second later.
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use mailfleet_model::fleet::GroupId;
+use mailfleet_model::fleet::{GroupId, JobClass};
 use tokio::sync::Notify;
 
-/// Most groups that wait.
+/// Most groups that wait in each list.
 const MOST: usize = 10_000;
+/// Urgent groups in a row before another one has a turn.
+const IN_A_ROW: u32 = 8;
 
 /// The groups that wait, and those that are being dispatched.
 #[derive(Debug, Default)]
@@ -21,9 +24,33 @@ pub(crate) struct Wakes {
 
 #[derive(Debug, Default)]
 struct State {
+    urgent: List,
+    other: List,
+    running: HashSet<GroupId>,
+    /// Urgent ones since another one had a turn.
+    in_a_row: u32,
+}
+
+#[derive(Debug, Default)]
+struct List {
     waiting: VecDeque<GroupId>,
     known: HashSet<GroupId>,
-    running: HashSet<GroupId>,
+}
+
+impl List {
+    fn add(&mut self, group: GroupId) {
+        if self.waiting.len() < MOST && self.known.insert(group.clone()) {
+            self.waiting.push_back(group);
+        }
+    }
+
+    /// The first one that is not being dispatched.
+    fn take(&mut self, running: &HashSet<GroupId>) -> Option<GroupId> {
+        let place = self.waiting.iter().position(|group| !running.contains(group))?;
+        let group = self.waiting.remove(place)?;
+        self.known.remove(&group);
+        Some(group)
+    }
 }
 
 /// A group's turn; over when dropped.
@@ -43,11 +70,18 @@ impl Drop for Turn {
 impl Wakes {
     pub(crate) fn wake(&self, groups: impl IntoIterator<Item = GroupId>) {
         let mut state = self.state();
-        for group in groups {
-            if state.waiting.len() < MOST && state.known.insert(group.clone()) {
-                state.waiting.push_back(group);
-            }
+        groups.into_iter().for_each(|group| state.other.add(group));
+        drop(state);
+        self.woken.notify_one();
+    }
+
+    /// Wakes groups because of a job of this class.
+    pub(crate) fn wake_for(&self, class: JobClass, groups: impl IntoIterator<Item = GroupId>) {
+        if class.is_bulk() {
+            return self.wake(groups);
         }
+        let mut state = self.state();
+        groups.into_iter().for_each(|group| state.urgent.add(group));
         drop(state);
         self.woken.notify_one();
     }
@@ -64,10 +98,10 @@ impl Wakes {
 
     fn take(&self) -> Option<GroupId> {
         let mut state = self.state();
-        let State { waiting, known, running } = &mut *state;
-        let place = waiting.iter().position(|group| !running.contains(group))?;
-        let group = waiting.remove(place)?;
-        known.remove(&group);
+        let State { urgent, other, running, in_a_row } = &mut *state;
+        let first = if *in_a_row < IN_A_ROW { urgent.take(running) } else { None };
+        *in_a_row = if first.is_some() { *in_a_row + 1 } else { 0 };
+        let group = first.or_else(|| other.take(running)).or_else(|| urgent.take(running))?;
         running.insert(group.clone());
         Some(group)
     }
@@ -101,5 +135,22 @@ mod tests {
         drop(a);
         assert_eq!(wakes.next().await.group, group("a"));
         assert!(wakes.next().now_or_never().is_none(), "nobody waits");
+    }
+
+    #[tokio::test]
+    async fn a_group_that_somebody_waits_for_goes_first_but_not_for_ever() {
+        let wakes = Arc::new(Wakes::default());
+        let urgent = |group| wakes.wake_for(JobClass::Interactive, [group]);
+        wakes.wake([group("bulk"), group("both")]);
+        urgent(group("both"));
+        assert_eq!(wakes.next().await.group, group("both"));
+        for turn in 0..u32::MAX {
+            wakes.wake_for(JobClass::Revalidation, [group("bulk")]);
+            urgent(group("urgent"));
+            if wakes.next().await.group == group("bulk") {
+                assert_eq!(turn, IN_A_ROW - 1, "one went before");
+                return;
+            }
+        }
     }
 }

@@ -36,12 +36,15 @@ pub(crate) struct Excuses {
 
 impl Excuses {
     /// Nothing is excused.
-    pub(crate) const NONE: Self =
-        Self { crashed: false, deaf: false, inconclusive: false, limits: Vec::new() };
+    pub(crate) const NONE: Self = Self::of(false, false);
     /// Something crashed or was cut off.
-    pub(crate) const CRASHED: Self = Self { crashed: true, ..Self::NONE };
+    pub(crate) const CRASHED: Self = Self::of(true, false);
     /// Workers could not hear each other.
-    pub(crate) const DEAF: Self = Self { deaf: true, ..Self::NONE };
+    pub(crate) const DEAF: Self = Self::of(false, true);
+
+    const fn of(crashed: bool, deaf: bool) -> Self {
+        Self { crashed, deaf, inconclusive: false, limits: Vec::new() }
+    }
 }
 
 /// What was found beside violations.
