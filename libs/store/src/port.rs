@@ -5,18 +5,17 @@ use std::time::Duration;
 
 use mailfleet_model::JobId;
 use mailfleet_model::fleet::{
-    Added, Admission, BatchChange, BatchCounts, BatchDraft, BatchId, BatchOpened, BatchRecord,
-    BatchReport, BatchView, CauseCount, Census, Dispatch, Erased, Fed, Forgotten, GroupId,
-    GroupKey, GroupLimits, GroupSettings, GroupView, ItemDraft, ItemFilter, ItemRecord, JobChange,
-    JobDraft, JobFilter, JobPage, JobState, JobView, LegId, LegRecord, Notice, NoticeAges,
-    NoticePage, NoticeTurn, Recent, Release, ShardIndex, Store, StoreError, SubmitView, Submitted,
-    TenantId, Timestamp, Usage, ZoneName,
+    Added, Admission, BatchChange, BatchDraft, BatchId, BatchOpened, BatchRecord, BatchReport,
+    BatchView, CauseCount, Census, Dispatch, Erased, Fed, Forgotten, GroupId, GroupKey,
+    GroupLimits, GroupSettings, GroupView, ItemDraft, ItemFilter, ItemRecord, JobChange, JobDraft,
+    JobFilter, JobPage, JobState, JobView, LegId, LegRecord, Notice, NoticeAges, NoticePage,
+    NoticeTurn, Recent, Release, ShardIndex, Store, StoreError, SubmitView, Submitted, TenantId,
+    Timestamp, Usage, ZoneName,
 };
 
 use crate::config::Defaults;
 use crate::tx::{Backend, Work};
 use crate::work::advance::Advance;
-use crate::work::batch::{Batch, CreateBatch, PauseBatch};
 use crate::work::batches::{Batches, LiveBatches, Report};
 use crate::work::causes::{Causes, Examples};
 use crate::work::census::{Count, LookBack};
@@ -172,26 +171,6 @@ impl<B: Backend> Store for SqlStore<B> {
 
     async fn spread_groups(&self, zones: &[ZoneName]) -> Result<(), StoreError> {
         plain(self, SpreadGroups { zones: zones.to_vec() }).await
-    }
-
-    async fn create_batch(&self, tenant: &TenantId, batch: BatchId) -> Result<(), StoreError> {
-        plain(self, CreateBatch { tenant: tenant.clone(), batch }).await
-    }
-
-    async fn batch(
-        &self,
-        tenant: &TenantId,
-        batch: BatchId,
-    ) -> Result<Option<(BatchCounts, Option<String>)>, StoreError> {
-        plain(self, Batch { tenant: tenant.clone(), batch }).await
-    }
-
-    async fn pause_batch(
-        &self,
-        batch: BatchId,
-        reason: Option<&str>,
-    ) -> Result<Vec<GroupId>, StoreError> {
-        plain(self, PauseBatch { batch, reason: reason.map(str::to_owned) }).await
     }
 
     async fn open_batch(&self, draft: &BatchDraft) -> Result<BatchOpened, StoreError> {

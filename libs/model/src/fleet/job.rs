@@ -176,18 +176,3 @@ pub struct JobRecord {
     /// The request without secrets.
     pub payload: Payload,
 }
-
-/// The counters of a batch. Each job of it is in exactly one of them.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct BatchCounts {
-    /// Open.
-    pub open: u64,
-    /// Done and healthy.
-    pub healthy: u64,
-    /// Done and faulty.
-    pub faulty: u64,
-    /// Done and inconclusive.
-    pub inconclusive: u64,
-    /// Cancelled.
-    pub cancelled: u64,
-}

@@ -34,9 +34,7 @@ pub use id::{
 pub use item::{
     Added, CauseCount, ItemCounts, ItemDraft, ItemEnd, ItemFilter, ItemRecord, ItemState,
 };
-pub use job::{
-    BatchCounts, JobClass, JobDraft, JobRecord, JobState, LegDraft, Payload, RequestKey,
-};
+pub use job::{JobClass, JobDraft, JobRecord, JobState, LegDraft, Payload, RequestKey};
 pub use leg::{Gate, LegEnd, LegRecord, LegState, LegSummary};
 pub use message::{
     Announcement, Audience, Control, HeldLeg, HeldStage, LastOwner, LegMessage, Live, Outcome,

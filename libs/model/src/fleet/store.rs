@@ -19,7 +19,7 @@ use super::census::{Census, Recent};
 use super::group::{GroupLimits, GroupSettings};
 use super::id::{BatchId, Dispatch, GroupId, GroupKey, LegId, TenantId, ZoneName};
 use super::item::{Added, CauseCount, ItemDraft, ItemFilter, ItemRecord};
-use super::job::{BatchCounts, JobClass, JobDraft, JobRecord, JobState};
+use super::job::{JobClass, JobDraft, JobRecord, JobState};
 use super::leg::LegRecord;
 use super::notice::{Forgotten, Notice, NoticeAges, NoticePage, NoticeTurn};
 use super::shard::ShardIndex;
@@ -242,30 +242,6 @@ pub trait Store: Send + Sync + 'static {
         &self,
         zones: &[ZoneName],
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
-
-    /// Makes a batch. Harmless to repeat.
-    fn create_batch(
-        &self,
-        tenant: &TenantId,
-        batch: BatchId,
-    ) -> impl Future<Output = Result<(), StoreError>> + Send;
-
-    /// The counters of a batch, and why it is paused. `None` for an unknown batch, and for
-    /// another tenant's.
-    fn batch(
-        &self,
-        tenant: &TenantId,
-        batch: BatchId,
-    ) -> impl Future<Output = Result<Option<(BatchCounts, Option<String>)>, StoreError>> + Send;
-
-    /// Pauses a batch for a reason, or resumes it with `None`. A paused batch's legs are
-    /// not released; those that are out come to their end. Returns the groups to dispatch
-    /// after a resumption, at most 1,000 of them ([`Store::waiting`] finds the others).
-    fn pause_batch(
-        &self,
-        batch: BatchId,
-        reason: Option<&str>,
-    ) -> impl Future<Output = Result<Vec<GroupId>, StoreError>> + Send;
 
     /// Makes a batch that takes items, or finds the one that the request made before. Repeating
     /// it is harmless with a request id.

@@ -196,9 +196,7 @@ fn counts(old: &JobRecord, new: &JobRecord) -> Counts {
         job: job.id,
         tenant: job.tenant.clone(),
         class: job.class,
-        batch: job.batch,
         state,
-        verdict: job.verdict,
     };
     let mut counts = Counts::default();
     counts.remove(&counted(old, JobState::Open));

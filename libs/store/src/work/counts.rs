@@ -1,10 +1,10 @@
-//! The counters of batches and tenants: moved in the transaction that changes a job, so
+//! The counters of tenants: moved in the transaction that changes a job, so
 //! that they always equal the rows.
 
 use std::collections::BTreeMap;
 
-use mailfleet_model::fleet::{BatchId, JobClass, JobState, TenantId, Usage};
-use mailfleet_model::{JobId, Verdict};
+use mailfleet_model::JobId;
+use mailfleet_model::fleet::{JobClass, JobState, TenantId, Usage};
 
 use crate::columns::slot;
 use crate::trouble::Trouble;
@@ -17,9 +17,7 @@ pub(crate) struct Counted {
     pub(crate) job: JobId,
     pub(crate) tenant: TenantId,
     pub(crate) class: JobClass,
-    pub(crate) batch: Option<BatchId>,
     pub(crate) state: JobState,
-    pub(crate) verdict: Option<Verdict>,
 }
 
 /// What is to be added to counters, gathered so that each row is touched once, and all
@@ -27,7 +25,6 @@ pub(crate) struct Counted {
 #[derive(Debug, Default)]
 pub(crate) struct Counts {
     tenants: BTreeMap<(TenantId, u64), [i64; 2]>,
-    batches: BTreeMap<(BatchId, u64), [i64; 5]>,
 }
 
 impl Counts {
@@ -48,17 +45,6 @@ impl Counts {
             let [interactive, bulk] = row;
             *(if job.class.is_bulk() { bulk } else { interactive }) += by;
         }
-        if let Some(batch) = job.batch {
-            let row = self.batches.entry((batch, slot)).or_default();
-            let [open, healthy, faulty, inconclusive, cancelled] = row;
-            *match (job.state, job.verdict) {
-                (JobState::Open, _) => open,
-                (JobState::Cancelled, _) => cancelled,
-                (JobState::Done, Some(Verdict::Healthy)) => healthy,
-                (JobState::Done, Some(Verdict::Faulty)) => faulty,
-                (JobState::Done, Some(Verdict::Inconclusive) | None) => inconclusive,
-            } += by;
-        }
     }
 
     /// Writes what has changed.
@@ -71,14 +57,6 @@ impl Counts {
             })
             .collect();
         writes.each(TENANT, tenants);
-        let batches = self.batches.iter().filter(|(_, by)| by.iter().any(|n| *n != 0));
-        let batches: Vec<_> = batches
-            .map(|((batch, slot), by)| {
-                let key = [Value::id(&batch.0), Value::number(*slot)];
-                [&key[..], &by.map(Value::Int)].concat()
-            })
-            .collect();
-        writes.each(BATCH, batches);
     }
 }
 
@@ -87,17 +65,6 @@ const TENANT: Statement = Statement::of(
      ON CONFLICT (tenant, slot) DO UPDATE SET \
        interactive = tenant_counts.interactive + excluded.interactive, \
        bulk = tenant_counts.bulk + excluded.bulk",
-);
-
-const BATCH: Statement = Statement::of(
-    "INSERT INTO batch_counts (batch, slot, open, healthy, faulty, inconclusive, cancelled) \
-     VALUES ($1, $2, $3, $4, $5, $6, $7) \
-     ON CONFLICT (batch, slot) DO UPDATE SET \
-       open = batch_counts.open + excluded.open, \
-       healthy = batch_counts.healthy + excluded.healthy, \
-       faulty = batch_counts.faulty + excluded.faulty, \
-       inconclusive = batch_counts.inconclusive + excluded.inconclusive, \
-       cancelled = batch_counts.cancelled + excluded.cancelled",
 );
 
 /// What a tenant uses.
@@ -119,22 +86,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_job_that_ends_moves_from_one_counter_to_another() {
-        let batch = BatchId(Uuid::from_u128(1));
+    fn a_job_that_ends_is_not_counted_any_more() {
         let open = Counted {
             job: JobId(Uuid::from_u128(0x23)),
             tenant: "crm".parse().expect("a name"),
             class: JobClass::Revalidation,
-            batch: Some(batch),
             state: JobState::Open,
-            verdict: None,
         };
-        let done =
-            Counted { state: JobState::Done, verdict: Some(Verdict::Faulty), ..open.clone() };
+        let done = Counted { state: JobState::Done, ..open.clone() };
         let mut counts = Counts::default();
         counts.remove(&open);
         counts.add(&done);
-        assert_eq!(counts.batches.get(&(batch, 3)), Some(&[-1, 0, 1, 0, 0]));
         assert_eq!(counts.tenants.get(&(open.tenant.clone(), 3)), Some(&[0, -1]));
     }
 }

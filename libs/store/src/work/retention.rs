@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use mailfleet_model::JobId;
-use mailfleet_model::fleet::{BatchId, Erased, TenantId};
+use mailfleet_model::fleet::{Erased, TenantId};
 
 use crate::columns::leg;
 use crate::row::Row;
@@ -30,7 +30,7 @@ impl Work for Purge {
 
     async fn work(&self, tx: &impl Tx, _: &impl Decide<(), ()>) -> Result<u64, Trouble> {
         const JOBS: Statement = Statement::of(
-            "SELECT id, tenant, class, batch, state, verdict FROM jobs \
+            "SELECT id, tenant, class, state FROM jobs \
              WHERE state <> 'OPEN' AND finished <= (SELECT mailfleet_now()) - $1 \
              ORDER BY finished LIMIT $2 FOR UPDATE SKIP LOCKED",
         );
@@ -67,7 +67,7 @@ impl Work for EraseTenant {
 
     async fn work(&self, tx: &impl Tx, _: &impl Decide<(), ()>) -> Result<Erased, Trouble> {
         const JOBS: Statement = Statement::of(
-            "SELECT id, tenant, class, batch, state, verdict FROM jobs \
+            "SELECT id, tenant, class, state FROM jobs \
              WHERE tenant = $1 ORDER BY id LIMIT $2 FOR UPDATE SKIP LOCKED",
         );
         const REFUSALS: Statement = Statement::of(
@@ -119,9 +119,7 @@ async fn delete_jobs(tx: &impl Tx, found: Vec<Row>) -> Result<u64, Trouble> {
             job: JobId(row.id("id")?),
             tenant: row.name("tenant")?,
             class: row.name("class")?,
-            batch: row.maybe_id("batch")?.map(BatchId),
             state: row.name("state")?,
-            verdict: row.maybe_name("verdict")?,
         };
         counts.remove(&job);
         jobs.insert(job.job, job);

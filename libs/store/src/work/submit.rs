@@ -113,9 +113,7 @@ impl<'a> NewJobs<'a> {
                 job: draft.id,
                 tenant: draft.tenant.clone(),
                 class: draft.class,
-                batch: draft.batch,
                 state: JobState::Open,
-                verdict: None,
             });
         }
         Self { drafts, counts }

@@ -6,12 +6,12 @@ use std::time::Duration;
 use mailfleet_gateway::Config;
 use mailfleet_model::JobId;
 use mailfleet_model::fleet::{
-    Added, Admission, BatchChange, BatchCounts, BatchDraft, BatchId, BatchOpened, BatchRecord,
-    BatchReport, BatchView, CauseCount, Census, Dispatch, Erased, Fed, Forgotten, GroupId,
-    GroupKey, GroupLimits, GroupSettings, GroupView, ItemDraft, ItemFilter, ItemRecord, JobChange,
-    JobDraft, JobFilter, JobPage, JobState, JobView, LegId, LegRecord, Notice, NoticeAges,
-    NoticePage, NoticeTurn, Recent, Release, ShardIndex, Store, StoreError, SubmitView, Submitted,
-    TenantId, Timestamp, Usage, ZoneName,
+    Added, Admission, BatchChange, BatchDraft, BatchId, BatchOpened, BatchRecord, BatchReport,
+    BatchView, CauseCount, Census, Dispatch, Erased, Fed, Forgotten, GroupId, GroupKey,
+    GroupLimits, GroupSettings, GroupView, ItemDraft, ItemFilter, ItemRecord, JobChange, JobDraft,
+    JobFilter, JobPage, JobState, JobView, LegId, LegRecord, Notice, NoticeAges, NoticePage,
+    NoticeTurn, Recent, Release, ShardIndex, Store, StoreError, SubmitView, Submitted, TenantId,
+    Timestamp, Usage, ZoneName,
 };
 use mailfleet_store::{Config as StoreConfig, Defaults, SqliteStore};
 
@@ -154,26 +154,6 @@ impl Store for TestStore {
 
     async fn spread_groups(&self, zones: &[ZoneName]) -> Result<(), StoreError> {
         self.there()?.spread_groups(zones).await
-    }
-
-    async fn create_batch(&self, tenant: &TenantId, batch: BatchId) -> Result<(), StoreError> {
-        self.there()?.create_batch(tenant, batch).await
-    }
-
-    async fn batch(
-        &self,
-        tenant: &TenantId,
-        batch: BatchId,
-    ) -> Result<Option<(BatchCounts, Option<String>)>, StoreError> {
-        self.there()?.batch(tenant, batch).await
-    }
-
-    async fn pause_batch(
-        &self,
-        batch: BatchId,
-        reason: Option<&str>,
-    ) -> Result<Vec<GroupId>, StoreError> {
-        self.there()?.pause_batch(batch, reason).await
     }
 
     async fn open_batch(&self, draft: &BatchDraft) -> Result<BatchOpened, StoreError> {

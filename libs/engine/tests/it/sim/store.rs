@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use mailfleet_model::JobId;
 use mailfleet_model::fleet::{
-    Admission, Attempt, BatchCounts, BatchId, Dispatch, Gate, GroupId, GroupKey, GroupLimits,
-    GroupSettings, GroupView, JobChange, JobClass, JobDraft, JobRecord, JobState, JobView, Lane,
-    LegId, LegRecord, LegState, LegView, LoginBudget, LoginTag, OutCount, ReadyLeg, Release,
-    RequestTag, SettingsTag, SubmitView, TenantId, Timestamp, Usage,
+    Admission, Attempt, BatchId, Dispatch, Gate, GroupId, GroupKey, GroupLimits, GroupSettings,
+    GroupView, JobChange, JobClass, JobDraft, JobRecord, JobState, JobView, Lane, LegId, LegRecord,
+    LegState, LegView, LoginBudget, LoginTag, OutCount, ReadyLeg, Release, RequestTag, SettingsTag,
+    SubmitView, TenantId, Timestamp, Usage,
 };
-use mailfleet_model::{JobId, Verdict};
 
 use super::batches::BatchRow;
 use super::mutation::Mutation;
@@ -32,7 +32,6 @@ pub(crate) struct Store {
     served: BTreeMap<(GroupId, JobClass, TenantId), u64>,
     dispatched: BTreeMap<GroupId, Timestamp>,
     pub(crate) settings: BTreeMap<GroupId, GroupSettings>,
-    pub(crate) batches: BTreeMap<BatchId, BatchCounts>,
     /// Batches that are fed.
     pub(crate) item_batches: BTreeMap<BatchId, BatchRow>,
     /// Whether the clock is set during this run.
@@ -104,9 +103,6 @@ impl Store {
                 end: None,
             })
             .collect();
-        if let Some(batch) = draft.batch {
-            self.batches.entry(batch).or_default().open += 1;
-        }
         let wake = legs.iter().map(|leg| leg.group.clone()).collect();
         self.rows.insert(id, Row { job, legs, settings: draft.settings });
         self.open.insert(id);
@@ -337,11 +333,6 @@ impl Store {
     fn finish(&mut self, view: &JobView, job: JobRecord) -> Option<String> {
         let row = self.rows.get_mut(&job.id).expect("a job of the view");
         let was = row.job.state;
-        if let Some(batch) = job.batch {
-            let counts = self.batches.entry(batch).or_default();
-            counts.open = counts.open.wrapping_sub(1);
-            *counter(counts, &job) += 1;
-        }
         self.open.remove(&job.id);
         let again = row.job.state.is_final().then(|| {
             let which = if was == JobState::Cancelled { "I9" } else { "I2" };
@@ -349,15 +340,5 @@ impl Store {
         });
         row.job = job;
         again
-    }
-}
-
-pub(crate) fn counter<'a>(counts: &'a mut BatchCounts, job: &JobRecord) -> &'a mut u64 {
-    match (job.state, job.verdict) {
-        (JobState::Open, _) => &mut counts.open,
-        (JobState::Cancelled, _) => &mut counts.cancelled,
-        (JobState::Done, Some(Verdict::Healthy)) => &mut counts.healthy,
-        (JobState::Done, Some(Verdict::Faulty)) => &mut counts.faulty,
-        (JobState::Done, Some(Verdict::Inconclusive) | None) => &mut counts.inconclusive,
     }
 }

@@ -128,9 +128,7 @@ macro_rules! suite {
             a_shard_lists_groups_with_settings_of_their_own,
         );
         $crate::conformance::suite!(@module batches $place:
-            a_batch_counts_its_jobs,
             another_tenants_batch_is_unknown,
-            counters_equal_the_sum_of_the_items,
             a_resumed_batch_names_its_groups,
         );
         $crate::conformance::suite!(@module census $place:

@@ -3,7 +3,7 @@
 use mailfleet_model::Verdict;
 use mailfleet_model::fleet::{JobClass, JobDraft, JobFilter, JobState, Store, StoreError, Usage};
 
-use super::{Place, numbers, read, release, submit};
+use super::{Place, batches, numbers, read, release, submit};
 use crate::decisions::{cancel, collect};
 use crate::samples::{self, crm, draft, job, tenant};
 
@@ -42,7 +42,7 @@ pub(crate) async fn pages_have_the_newest_first(place: &impl Place) {
 
 pub(crate) async fn lists_are_filtered(place: &impl Place) {
     let store = place.open().await;
-    store.create_batch(&crm(), samples::batch(1)).await.unwrap();
+    batches::make(&store, &crm(), samples::batch(1)).await;
     submit(&store, &draft(1)).await;
     submit(&store, &JobDraft { class: JobClass::Sync, ..draft(2) }).await;
     submit(&store, &samples::of_batch(3, samples::batch(1))).await;

@@ -13,7 +13,7 @@ const HOUR: Duration = Duration::from_secs(3_600);
 
 pub(crate) async fn old_jobs_are_deleted(place: &impl Place) {
     let store = place.open().await;
-    store.create_batch(&crm(), batch(1)).await.unwrap();
+    batches::make(&store, &crm(), batch(1)).await;
     for number in 1..=5 {
         submit(&store, &samples::of_batch(number, batch(1))).await;
     }
@@ -27,25 +27,28 @@ pub(crate) async fn old_jobs_are_deleted(place: &impl Place) {
     assert_eq!(store.purge(Duration::ZERO, 9).await.unwrap(), 0);
     let left = store.jobs(&crm(), &JobFilter::default(), None, 9).await.unwrap();
     assert_eq!(numbers(left.jobs.iter().map(|job| job.id)), [5]);
-    assert_eq!(batches::counts(&store, batch(1)).await.open, 1);
+    batches::end(&store, batch(1)).await;
+    assert_eq!(store.purge(Duration::ZERO, 9).await.unwrap(), 0);
+    assert!(batches::is_there(&store, &crm(), batch(1)).await, "a job of it is left");
     // The request id is free again.
     submit(&store, &draft(1)).await;
     // A batch goes with the last of its jobs.
     store.advance(job(5), cancel).await.unwrap();
     assert_eq!(store.purge(Duration::ZERO, 9).await.unwrap(), 1);
-    assert_eq!(store.batch(&crm(), batch(1)).await.unwrap(), None);
+    assert!(!batches::is_there(&store, &crm(), batch(1)).await);
 }
 
 pub(crate) async fn young_and_open_jobs_stay(place: &impl Place) {
     let store = place.open().await;
-    store.create_batch(&crm(), batch(1)).await.unwrap();
+    batches::make(&store, &crm(), batch(1)).await;
+    batches::end(&store, batch(1)).await;
     submit(&store, &draft(1)).await;
     submit(&store, &draft(2)).await;
     store.advance(job(2), note_refusal(0)).await.unwrap();
     store.advance(job(2), collect(0, Verdict::Faulty)).await.unwrap();
     assert_eq!(store.purge(HOUR, 9).await.unwrap(), 0);
     assert_eq!(read(&store, 2).await.legs[0].budget.refusals, 1);
-    assert!(store.batch(&crm(), batch(1)).await.unwrap().is_some());
+    assert!(batches::is_there(&store, &crm(), batch(1)).await);
     assert_eq!(store.purge(Duration::ZERO, 9).await.unwrap(), 1);
     assert_eq!(read(&store, 1).await.legs[0].budget.refusals, 0);
 }
@@ -66,8 +69,8 @@ pub(crate) async fn old_refusals_are_forgotten(place: &impl Place) {
 pub(crate) async fn a_tenant_is_erased_wholly(place: &impl Place) {
     let store = place.open().await;
     let other = tenant("other");
-    store.create_batch(&crm(), batch(1)).await.unwrap();
-    store.create_batch(&other, batch(2)).await.unwrap();
+    batches::make(&store, &crm(), batch(1)).await;
+    batches::make(&store, &other, batch(2)).await;
     for number in 1..=5 {
         submit(&store, &samples::of_batch(number, batch(1))).await;
     }
@@ -84,7 +87,7 @@ pub(crate) async fn a_tenant_is_erased_wholly(place: &impl Place) {
     let left = store.jobs(&crm(), &JobFilter::default(), None, 9).await.unwrap();
     assert_eq!((left.jobs, left.next), (Vec::new(), None));
     assert_eq!(store.usage(&crm()).await.unwrap(), Usage::default());
-    assert_eq!(store.batch(&crm(), batch(1)).await.unwrap(), None);
+    assert!(!batches::is_there(&store, &crm(), batch(1)).await);
     // What still ran finds nothing.
     let late = store.advance(released[0].id.job, collect(0, Verdict::Healthy)).await.unwrap();
     assert_eq!(late, None);
@@ -92,8 +95,7 @@ pub(crate) async fn a_tenant_is_erased_wholly(place: &impl Place) {
     // Nobody else has lost anything.
     let view = store.job(&other, job(6)).await.unwrap().expect("a job");
     assert_eq!(view.legs[0].budget.refusals, 1);
-    let (counts, _) = store.batch(&other, batch(2)).await.unwrap().expect("a batch");
-    assert_eq!(counts.faulty, 1);
+    assert!(batches::is_there(&store, &other, batch(2)).await);
     assert_eq!(place.count("SELECT count(*) FROM turns").await, 0);
     assert_eq!(place.count("SELECT count(*) FROM tenant_counts WHERE tenant = 'crm'").await, 0);
     assert_eq!(place.count("SELECT count(*) FROM ledger WHERE tenant = 'crm'").await, 0);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use mailfleet_model::fleet::{JobDraft, LegDraft, LegState, Store};
 
-use super::{Place, numbers, read, release, states, submit};
+use super::{Place, batches, numbers, read, release, states, submit};
 use crate::decisions::{cancel, change_leg, dispatch, snooze};
 use crate::samples::{self, crm, draft, group, in_group, leg, leg_draft};
 
@@ -106,7 +106,7 @@ pub(crate) async fn waiting_groups_come_in_the_order_of_their_last_dispatch(plac
 
 pub(crate) async fn groups_whose_legs_all_belong_to_a_paused_batch_do_not_wait(place: &impl Place) {
     let store = place.open().await;
-    store.create_batch(&crm(), samples::batch(1)).await.unwrap();
+    batches::make(&store, &crm(), samples::batch(1)).await;
     let item = |number, key| JobDraft {
         legs: in_group(number, key).legs,
         ..samples::of_batch(number, samples::batch(1))
@@ -114,9 +114,9 @@ pub(crate) async fn groups_whose_legs_all_belong_to_a_paused_batch_do_not_wait(p
     submit(&store, &item(1, "a")).await;
     submit(&store, &item(2, "b")).await;
     submit(&store, &in_group(3, "b")).await;
-    store.pause_batch(samples::batch(1), Some("reason")).await.unwrap();
+    batches::pause(&store, samples::batch(1)).await;
     assert_eq!(store.waiting(Duration::ZERO, 9).await.unwrap(), [group("b")]);
-    store.pause_batch(samples::batch(1), None).await.unwrap();
+    batches::resume(&store, samples::batch(1)).await;
     assert_eq!(store.waiting(Duration::ZERO, 9).await.unwrap(), [group("a"), group("b")]);
 }
 

@@ -6,7 +6,7 @@ use mailfleet_model::fleet::{
     GroupId, GroupView, JobClass, JobDraft, LegDraft, OutCount, Release, ShardIndex, Store,
 };
 
-use super::{Place, release, submit};
+use super::{Place, batches, release, submit};
 use crate::decisions::note_refusal;
 use crate::samples::{self, crm, draft, group, group_in, leg_draft, tenant};
 
@@ -92,19 +92,19 @@ pub(crate) async fn a_view_has_the_settings_and_what_is_known_of_logins(place: &
 pub(crate) async fn legs_of_paused_batches_are_left_out(place: &impl Place) {
     let store = place.open().await;
     for number in [1, 2] {
-        store.create_batch(&crm(), samples::batch(number)).await.unwrap();
+        batches::make(&store, &crm(), samples::batch(number)).await;
     }
     submit(&store, &samples::of_batch(1, samples::batch(1))).await;
     submit(&store, &samples::of_batch(2, samples::batch(2))).await;
     submit(&store, &JobDraft { class: JobClass::Revalidation, ..draft(3) }).await;
     submit(&store, &samples::of_batch(4, samples::batch(2))).await;
-    store.pause_batch(samples::batch(2), Some("too many refusals")).await.unwrap();
+    batches::pause(&store, samples::batch(2)).await;
     let legs = async || {
         let view = seen(&store, &group("a")).await;
         assert_eq!(view.lanes.len(), 1, "one tenant, one class");
         super::numbers(view.lanes[0].legs.iter().map(|leg| leg.id.job))
     };
     assert_eq!(legs().await, [1, 3]);
-    store.pause_batch(samples::batch(2), None).await.unwrap();
+    batches::resume(&store, samples::batch(2)).await;
     assert_eq!(legs().await, [1, 2, 3, 4]);
 }
