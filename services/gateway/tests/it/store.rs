@@ -21,6 +21,7 @@ pub(crate) struct TestStore {
     inner: SqliteStore,
     away: AtomicBool,
     batch_looks: AtomicU64,
+    items_added: AtomicU64,
 }
 
 impl TestStore {
@@ -28,7 +29,12 @@ impl TestStore {
         let (usual, named) = (config.limits, config.group_limits.clone());
         let defaults = Defaults::new(move |group| *named.get(&group.key).unwrap_or(&usual));
         let inner = SqliteStore::open(path, StoreConfig::new(defaults)).await.expect("it opens");
-        Self { inner, away: AtomicBool::new(false), batch_looks: AtomicU64::new(0) }
+        Self {
+            inner,
+            away: AtomicBool::new(false),
+            batch_looks: AtomicU64::new(0),
+            items_added: AtomicU64::new(0),
+        }
     }
 
     /// Takes the store away, or brings it back.
@@ -39,6 +45,11 @@ impl TestStore {
     /// How often a batch was read.
     pub(crate) fn batch_looks(&self) -> u64 {
         self.batch_looks.load(Ordering::SeqCst)
+    }
+
+    /// How many items of batches were stored.
+    pub(crate) fn items_added(&self) -> u64 {
+        self.items_added.load(Ordering::SeqCst)
     }
 
     fn there(&self) -> Result<&SqliteStore, StoreError> {
@@ -165,7 +176,9 @@ impl Store for TestStore {
         batch: BatchId,
         items: &[ItemDraft],
     ) -> Result<Option<Added>, StoreError> {
-        self.there()?.add_items(batch, items).await
+        let added = self.there()?.add_items(batch, items).await;
+        self.items_added.fetch_add(items.len() as u64, Ordering::SeqCst);
+        added
     }
 
     async fn discard_batch(&self, batch: BatchId) -> Result<(), StoreError> {

@@ -1,5 +1,8 @@
 //! How batches come in.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use mailfleet_api::v1;
 use mailfleet_api::v1::batch::State;
 use mailfleet_api::v1::create_batch_request::Part;
@@ -9,7 +12,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::Code;
 use tonic_types::StatusExt as _;
 
-use super::{begin, create, get, items, mail, parts, reaches, settings};
+use super::{address, begin, create, get, items, mail, parts, reaches, settings};
 use crate::calls::{as_tenant, reason};
 use crate::world::{CRM, CRM_READS, ERP, World, config, tenants};
 
@@ -113,4 +116,43 @@ async fn a_batch_without_request_id_is_new_each_time() {
         reaches(&world, &name, State::Done).await;
         assert!(get(&world, &name).await.expect("it is known").end_time.is_some());
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upload_is_taken_as_fast_as_it_is_stored_and_not_faster() {
+    const ITEMS: usize = 10_000;
+    const PART: usize = 100;
+    let world = World::start(config()).await;
+    let server = mail(Server::pop3(), 0).await;
+    let shared = settings(&server);
+    let store = Arc::clone(&world.ground.store);
+    let (mut taken, most) = (0, Arc::new(AtomicU64::new(0)));
+    let items = (0..ITEMS).step_by(PART).map({
+        let most = Arc::clone(&most);
+        move |from| {
+            // What is on its way and not stored: at the caller, in the network, at the gateway.
+            most.fetch_max(taken - store.items_added(), Ordering::SeqCst);
+            taken += PART as u64;
+            let long = |number: usize| format!("{number:0>250}");
+            let item = |number| v1::BatchItem {
+                address: address(number),
+                key: long(number),
+                login: Some(v1::Login { username: long(number), credential: None }),
+                ..v1::BatchItem::default()
+            };
+            let items =
+                Part::Items(v1::BatchItems { items: (from..from + PART).map(item).collect() });
+            v1::CreateBatchRequest { part: Some(items) }
+        }
+    });
+    let first = v1::CreateBatchRequest { part: Some(Part::Settings(Box::new(shared))) };
+    let stream = tokio_stream::iter(std::iter::once(first).chain(items));
+    let answer = world.batches().await.create_batch(stream).await.expect("it is taken");
+    let batch = answer.into_inner().batch.expect("a batch");
+    assert_eq!(batch.counts.expect("counts").total, ITEMS as u64);
+    let asked = v1::CancelBatchRequest { name: batch.name.clone() };
+    world.batches().await.cancel_batch(asked).await.expect("it is known");
+    // Two windows of HTTP/2, of 1 MiB each, hold some 3,500 of these.
+    let most = most.load(Ordering::SeqCst);
+    assert!(most < 6_000, "{most} items were on their way at once");
 }
