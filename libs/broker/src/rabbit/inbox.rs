@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt};
 use lapin::options::{
     BasicAckOptions, BasicConsumeOptions, BasicQosOptions, QueueBindOptions, QueueDeclareOptions,
@@ -33,6 +34,10 @@ struct Reading {
     /// The last message that was handed out. It is acked, and all before it, when no other one
     /// is there at once, or after so many: one ack for each would be half of the work.
     last: Option<Acker>,
+    /// The ack that is being sent. It is kept over a cancelled call: the client library sends two
+    /// that are under way at once in any order, and the broker closes a channel on which the
+    /// later one came first.
+    acking: Option<BoxFuture<'static, lapin::Result<bool>>>,
     n_unacked: u16,
     most_unacked: u16,
 }
@@ -68,13 +73,16 @@ impl Inbox {
         let consuming = channel.basic_consume(queue, "".into(), options, FieldTable::default());
         let consumer = wire.within(consuming).await?;
         let most_unacked = (prefetch / 2).max(1);
-        let reading = Mutex::new(Reading { consumer, last: None, n_unacked: 0, most_unacked });
+        let (last, acking) = (None, None);
+        let reading = Reading { consumer, last, acking, n_unacked: 0, most_unacked };
+        let reading = Mutex::new(reading);
         Ok(Self { wire, _channel: channel, reading })
     }
 
     /// The body of the next message; `None` once the inbox has ended. Cancel-safe.
     pub(super) async fn next(&self) -> Option<Vec<u8>> {
         let mut reading = self.reading.lock().await;
+        self.acked(&mut reading.acking).await?;
         let mut next = None;
         if reading.n_unacked < reading.most_unacked {
             next = reading.consumer.next().now_or_never();
@@ -83,7 +91,9 @@ impl Inbox {
             && let Some(acker) = reading.last.take()
         {
             reading.n_unacked = 0;
-            self.wire.within(acker.ack(BasicAckOptions { multiple: true })).await.ok()?;
+            let ack = async move { acker.ack(BasicAckOptions { multiple: true }).await };
+            reading.acking = Some(ack.boxed());
+            self.acked(&mut reading.acking).await?;
         }
         let delivery = match next {
             Some(delivery) if self.wire.is_live() => delivery,
@@ -98,5 +108,17 @@ impl Inbox {
         reading.last = Some(delivery.acker);
         reading.n_unacked += 1;
         Some(delivery.data)
+    }
+    /// Waits until the ack that is under way is sent. Cancel-safe: it stays under way.
+    async fn acked(
+        &self,
+        acking: &mut Option<BoxFuture<'static, lapin::Result<bool>>>,
+    ) -> Option<()> {
+        if let Some(ack) = acking {
+            let sent = self.wire.within(ack).await;
+            *acking = None;
+            sent.ok()?;
+        }
+        Some(())
     }
 }

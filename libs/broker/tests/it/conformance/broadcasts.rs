@@ -74,6 +74,29 @@ pub(crate) async fn what_is_told_to_one_worker_reaches_nobody_else<B: Broker>(br
     }
 }
 
+pub(crate) async fn a_receiver_that_is_interrupted_misses_nothing<B: Broker>(broker: &B) {
+    let gateway = broker.gateway("gateway").await;
+    let link = gateway.control().await.unwrap();
+    // As many in a row as no buffer loses, and often: an interruption has to hit the right moment.
+    for _ in 0..FLOOD {
+        for number in 0..4 {
+            send(&link, &control(number)).await;
+        }
+        for number in 0..4 {
+            let next = async {
+                loop {
+                    tokio::select! {
+                        biased;
+                        next = link.next() => break next,
+                        () = tokio::task::yield_now() => {}
+                    }
+                }
+            };
+            assert_eq!(soon("a control message", next).await, Some(control(number)));
+        }
+    }
+}
+
 pub(crate) async fn a_slow_receiver_loses_its_own_messages_only<B: Broker>(broker: &B) {
     let (gateway, worker) = (broker.gateway("gateway").await, broker.worker("worker").await);
     let (quick, slow) = (gateway.control().await.unwrap(), worker.control().await.unwrap());

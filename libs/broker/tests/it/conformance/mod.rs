@@ -91,6 +91,7 @@ macro_rules! suite {
             a_broadcast_wakes_only_those_whom_it_concerns,
             what_is_told_to_one_worker_reaches_nobody_else,
             a_slow_receiver_loses_its_own_messages_only,
+            a_receiver_that_is_interrupted_misses_nothing,
             live_events_go_to_their_gateway,
             a_slow_gateway_misses_live_events,
             live_events_for_nobody_are_harmless,
