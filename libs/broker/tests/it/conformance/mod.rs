@@ -108,7 +108,7 @@ macro_rules! suite {
     };
     (@module $module:ident $broker:ty: $($name:ident,)+) => {
         mod $module {
-            $(#[tokio::test]
+            $(#[tokio::test(flavor = "multi_thread")]
             async fn $name() {
                 use $crate::conformance::{Broker, $module};
                 let Some(broker) = <$broker>::start().await else { return };
