@@ -102,14 +102,6 @@ impl Pact {
         self.known.send_if_modified(|known| known.hear(side, word));
     }
 
-    /// Whether the leg of that side runs in this process, or was heard from another.
-    #[must_use]
-    pub fn knows(&self, side: PeerSide) -> bool {
-        let known = self.known.borrow();
-        let half = known.half(side);
-        half.here || half.answer.is_some() || half.marks_taken || half.ended
-    }
-
     /// Whether the leg of that side runs in this process.
     #[must_use]
     pub fn is_here(&self, side: PeerSide) -> bool {

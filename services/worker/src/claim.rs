@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use mailfleet_api::order::{LegOrder, Pair};
+use mailfleet_api::order::LegOrder;
 use mailfleet_engine::worker::{Claim, ClaimId};
 use mailfleet_model::fleet::{
     ClaimError, LegMessage, ShardClaim, ShardIndex, WorkerQueue, ZoneName,
@@ -41,15 +41,6 @@ pub(crate) struct Place {
     pub(crate) zone: ZoneName,
     pub(crate) shard: ShardIndex,
     pub(crate) id: ClaimId,
-}
-
-/// What the owner of a leg must know of its order.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Way {
-    /// The source address that it is counted by.
-    pub(crate) source: Option<IpAddr>,
-    /// Whether it waits at its login for the incoming leg's answer.
-    pub(crate) follows: bool,
 }
 
 /// What a claim's task works with.
@@ -101,8 +92,8 @@ impl<Q: WorkerQueue> Holder<Q> {
                 delivery = claim.next(), if !lost => {
                     let happening = match delivery {
                         Some(delivery) => {
-                            let way = self.way(&delivery.message);
-                            Happening::Delivered(shard, id, Box::new(delivery), way)
+                            let source = self.source(&delivery.message);
+                            Happening::Delivered(shard, id, Box::new(delivery), source)
                         }
                         None => {
                             lost = true;
@@ -125,13 +116,10 @@ impl<Q: WorkerQueue> Holder<Q> {
         }
     }
 
-    /// What the order of a leg says about its way. One that cannot be read has none: it will
-    /// not dial.
-    fn way(&self, message: &LegMessage) -> Way {
-        let Ok(order) = LegOrder::from_payload(&message.payload) else { return Way::default() };
-        Way {
-            source: self.pools.source(&message.pool, &order.mailbox.to_string()),
-            follows: order.pair == Pair::OutgoingSameLogin,
-        }
+    /// The source address that a leg is counted by. An order that cannot be read is
+    /// counted by none: it will not dial.
+    fn source(&self, message: &LegMessage) -> Option<IpAddr> {
+        let order = LegOrder::from_payload(&message.payload).ok()?;
+        self.pools.source(&message.pool, &order.mailbox.to_string())
     }
 }

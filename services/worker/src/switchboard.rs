@@ -70,11 +70,6 @@ impl Switchboard {
         line.pact.hear(side, word);
     }
 
-    /// Whether anything is known of the leg of that side: it runs here, or has spoken elsewhere.
-    pub(crate) fn knows(&self, job: JobId, side: PeerSide) -> bool {
-        self.jobs().get(&job).is_some_and(|line| line.pact.knows(side))
-    }
-
     /// Forgets jobs that nobody spoke of for a while and that nothing here belongs to.
     pub(crate) fn tidy(&self, now: Monotonic) {
         self.jobs().retain(|_, line| line.is_busy() || now.since(line.noted) < REMEMBERED);

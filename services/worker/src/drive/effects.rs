@@ -2,14 +2,14 @@
 //! connection, which is a matter of microseconds and bounded all the same.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use mailfleet_engine::own::{Action, Offer};
 use mailfleet_engine::worker::{ClaimId, Effect, Event};
 use mailfleet_model::fleet::{
-    Delivery, Dispatch, LegId, LegMessage, Outcome, PeerSide, ShardIndex, WorkerMessage,
-    WorkerQueue,
+    Delivery, Dispatch, LegId, LegMessage, Outcome, ShardIndex, WorkerMessage, WorkerQueue,
 };
 use mailfleet_telemetry::chain;
 use mailfleet_telemetry::metrics::{self, Clock, Queue};
@@ -18,7 +18,7 @@ use tokio::time::{sleep, timeout};
 
 use super::chores::{Chore, Ended};
 use super::{Drive, Happening};
-use crate::claim::{COMMANDS, Command, Holder, Place, Way};
+use crate::claim::{COMMANDS, Command, Holder, Place};
 use crate::clock;
 
 /// Longest time that ending a connection may take.
@@ -61,12 +61,10 @@ impl<Q: WorkerQueue> Drive<Q> {
         shard: ShardIndex,
         id: ClaimId,
         delivery: Delivery,
-        way: Way,
+        source: Option<IpAddr>,
     ) {
         let Some(claim) = self.claims.get_mut(&id) else { return };
-        let job = delivery.message.leg.job;
-        let follows = way.follows && !self.switchboard.knows(job, PeerSide::Incoming);
-        let offer = Offer { follows, ..Offer::of(&delivery, way.source) };
+        let offer = Offer::of(&delivery, source);
         metrics::consumed(Queue::Shard);
         self.legs.note_trace(delivery.message.leg, delivery.message.traceparent.clone());
         claim.messages.insert(delivery.tag, (delivery.message, Clock::new()));

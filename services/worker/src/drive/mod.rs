@@ -11,20 +11,18 @@ mod legs;
 mod meter;
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use mailfleet_engine::worker::Worker as Engine;
 use mailfleet_engine::worker::{Claim, ClaimId, Event};
-use mailfleet_model::fleet::{
-    Control, Delivery, Outcome, PeerSide, ShardIndex, WorkerMessage, WorkerQueue,
-};
+use mailfleet_model::fleet::{Control, Delivery, Outcome, ShardIndex, WorkerMessage, WorkerQueue};
 use mailfleet_probe::companion::Reach;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
-use crate::claim::Way;
 use crate::clock::{self, FenceLine};
 use crate::config::Config;
 use crate::error::Error;
@@ -53,8 +51,8 @@ pub(crate) enum Happening {
     OnConnection(u64, Event),
     /// A claim was answered.
     Claimed(ShardIndex, ClaimId, Claim),
-    /// A leg was delivered, with what its order says about its way.
-    Delivered(ShardIndex, ClaimId, Box<Delivery>, Way),
+    /// A leg was delivered, which would leave from this address.
+    Delivered(ShardIndex, ClaimId, Box<Delivery>, Option<IpAddr>),
     /// The stream of a claim has ended.
     ClaimLost(ShardIndex, ClaimId),
     /// Something came over the control link.
@@ -229,8 +227,8 @@ impl<Q: WorkerQueue> Drive<Q> {
                 }
                 self.tell(Event::Claimed(shard, id, claim)).await;
             }
-            Happening::Delivered(shard, id, delivery, way) => {
-                self.delivered(shard, id, *delivery, way).await;
+            Happening::Delivered(shard, id, delivery, source) => {
+                self.delivered(shard, id, *delivery, source).await;
             }
             Happening::ClaimLost(shard, id) => self.tell(Event::ClaimLost(shard, id)).await,
             Happening::Heard(control) => self.heard(control).await,
@@ -241,9 +239,6 @@ impl<Q: WorkerQueue> Drive<Q> {
         match control {
             Control::Peer { job, side, word } => {
                 self.switchboard.hear(job, side, word, clock::now());
-                if side == PeerSide::Incoming {
-                    self.engine.begun(job);
-                }
             }
             Control::StateWanted { request, group, job } => {
                 let groups = self.engine.states(group.as_ref(), clock::now());
