@@ -34,13 +34,10 @@ pub struct Offer {
     pub login: LoginTag,
     /// The address that it would leave from; `None` where the system chooses.
     pub source: Option<IpAddr>,
-    /// Whether it waits at its login for the answer of another leg of the job, of which nothing
-    /// is known yet: started now, it might hold its slots for nothing.
-    pub follows: bool,
 }
 
 impl Offer {
-    /// The offer that a delivery makes, leaving from `source` and following nobody.
+    /// The offer that a delivery makes, leaving from `source`.
     #[must_use]
     pub fn of(delivery: &Delivery, source: Option<IpAddr>) -> Self {
         let message = &delivery.message;
@@ -56,7 +53,6 @@ impl Offer {
             mailbox: message.mailbox,
             login: message.login,
             source,
-            follows: false,
         }
     }
 }

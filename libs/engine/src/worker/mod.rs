@@ -20,7 +20,6 @@ mod state;
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU16;
 
-use mailfleet_model::JobId;
 use mailfleet_model::fleet::{
     Announcement, Control, Dispatch, LegId, LegKind, ShardIndex, WorkerId, ZoneName,
 };
@@ -147,16 +146,6 @@ impl Worker {
         });
         effects.extend(self.start(now));
         effects
-    }
-
-    /// Hears that a leg of a job has begun at another worker: a leg here that follows it has its
-    /// turn as any other, from the next event on.
-    pub fn begun(&mut self, job: JobId) {
-        for (_, hold) in self.holds.values_mut() {
-            if let Some(shard) = hold.shard_mut() {
-                shard.begun(job);
-            }
-        }
     }
 
     /// Whether a draining worker has nothing left to do.
@@ -306,11 +295,6 @@ impl Worker {
             return Vec::new();
         }
         let kind = offer.kind.clone();
-        let begun = |(_, hold): &(ClaimId, Hold)| {
-            hold.shard().is_some_and(|shard| shard.has_begun(offer.leg.job))
-        };
-        let follows = offer.follows && !self.holds.values().any(begun);
-        let offer = Offer { follows, ..offer };
         let Some((_, hold)) = self.holds.get_mut(&index) else { return Vec::new() };
         let actions = hold.shard_mut().map(|shard| shard.offered(offer, now));
         let mut actions = actions.unwrap_or_default();

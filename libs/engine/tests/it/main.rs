@@ -7,4 +7,3 @@ mod upgrade;
 mod calm;
 mod histories;
 mod mutations;
-mod slots;

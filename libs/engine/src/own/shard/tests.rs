@@ -31,7 +31,6 @@ fn offer(name: u8, class: JobClass) -> Offer {
         mailbox: MailboxTag([name; 32]),
         login: LoginTag([name; 32]),
         source: None,
-        follows: false,
     }
 }
 

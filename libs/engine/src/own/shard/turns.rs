@@ -1,31 +1,21 @@
 //! Whose turn it is when a slot of the worker is free.
 //!
-//! Over all shards alike: who waits for somebody goes first, then who has waited longest. A leg
-//! that would only wait at its login for another leg of its job, which has not begun as far as is
-//! known, goes behind those that came up to half a minute later: with few slots and a backlog such
-//! legs would hold the slots that the others need to begin. Where there is room it starts at once,
-//! so that both legs run at the same time.
+//! Over all shards alike: who waits for somebody goes first, then who has waited longest.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
-use std::time::Duration;
 
-use mailfleet_model::JobId;
 use mailfleet_model::fleet::{GroupKey, JobClass, LegId, ReturnReason, ShardIndex, StartRule};
 
 use super::{Shard, Stage, made};
 use crate::own::{Action, Offer};
 use crate::time::Monotonic;
 
-/// How much later a leg that follows another one has its turn.
-const HANDICAP: Duration = Duration::from_secs(30);
-
 /// Legs of one group that have their turn one after the other.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Line {
     group: GroupKey,
     class: JobClass,
-    follows: bool,
 }
 
 /// When the first leg of a line has its turn: the least goes first.
@@ -52,55 +42,27 @@ pub(crate) fn start(
     {
         let Some((index, shard)) = shards.get_mut(place) else { continue };
         // A line that nothing of can start leaves the heap: a slot is freed by an event.
-        let Some((leg, action)) = shard.start_one(&line, now) else { continue };
+        let Some(action) = shard.start_one(&line, now) else { continue };
         lines.extend(shard.turn(&line).map(|turn| Reverse((turn, place, line))));
         started.push((*index, action));
         room -= 1;
-        for (place, (_, shard)) in shards.iter_mut().enumerate() {
-            for line in shard.begun(leg.job) {
-                lines.extend(shard.turn(&line).map(|turn| Reverse((turn, place, line))));
-            }
-        }
     }
     started
 }
 
 impl Shard {
-    /// Notes that a leg of a job has begun, here or elsewhere: what follows it need not wait any
-    /// more. Says in which lines such legs are now.
-    pub(crate) fn begun(&mut self, job: JobId) -> Vec<Line> {
-        let legs = LegId { job, index: 0 }..=LegId { job, index: u8::MAX };
-        let mut moved = Vec::new();
-        for (_, held) in self.legs.range_mut(legs) {
-            if matches!(held.stage, Stage::Waiting(_)) && held.offer.follows {
-                held.offer.follows = false;
-                moved.push(held.offer.clone());
-            }
-        }
-        moved.iter().map(|offer| self.line_up(offer)).collect()
-    }
-
-    /// Whether it has begun a leg of a job.
-    pub(crate) fn has_begun(&self, job: JobId) -> bool {
-        let legs = LegId { job, index: 0 }..=LegId { job, index: u8::MAX };
-        self.legs
-            .range(legs)
-            .any(|(_, held)| matches!(held.stage, Stage::Asking(_) | Stage::Running))
-    }
-
     /// Puts a leg into its line, behind those that have waited longer.
-    pub(super) fn line_up(&mut self, offer: &Offer) -> Line {
+    pub(super) fn line_up(&mut self, offer: &Offer) {
         let line = line_of(offer);
         let since = |leg: &LegId| self.legs.get(leg).and_then(|held| held.waits_since());
         let ours = since(&offer.leg);
-        let queue = self.queues.entry(line.clone()).or_default();
+        let queue = self.queues.entry(line).or_default();
         // One that was just delivered has waited for the shortest time of all.
         let place = match ours {
             Some(ours) => queue.partition_point(|leg| since(leg).is_none_or(|other| other <= ours)),
             None => queue.len(),
         };
         queue.insert(place, offer.leg);
-        line
     }
 
     /// The lines of groups that have a free slot, as far as that can be told at once.
@@ -123,11 +85,10 @@ impl Shard {
             JobClass::Revalidation => 1,
             JobClass::Sync => 2,
         };
-        let handicap = if line.follows { HANDICAP } else { Duration::ZERO };
-        Some((rank, since.plus(handicap)))
+        Some((rank, since))
     }
 
-    fn start_one(&mut self, line: &Line, now: Monotonic) -> Option<(LegId, Action)> {
+    fn start_one(&mut self, line: &Line, now: Monotonic) -> Option<Action> {
         let (default, rules) = (self.default?, &self.rules);
         let queue = self.queues.get_mut(line)?;
         let settings = self.settings.get(&line.group);
@@ -136,11 +97,8 @@ impl Shard {
         let mut place = 0;
         let leg = loop {
             let leg = *queue.get(place)?;
-            // What was returned or cancelled meanwhile, or stands in another line by now, leaves
-            // its place here.
-            let waits = |held: &&super::Held| {
-                matches!(held.stage, Stage::Waiting(_)) && line_of(&held.offer) == *line
-            };
+            // What was returned or cancelled meanwhile leaves its place here.
+            let waits = |held: &&super::Held| matches!(held.stage, Stage::Waiting(_));
             let Some(held) = self.legs.get(&leg).filter(waits) else {
                 queue.remove(place);
                 continue;
@@ -163,7 +121,7 @@ impl Shard {
             StartRule::Free => (Stage::Running, Action::Start(leg, held.offer.tag)),
         };
         held.stage = stage;
-        Some((leg, action))
+        Some(action)
     }
 }
 
@@ -181,5 +139,5 @@ impl super::Held {
 }
 
 fn line_of(offer: &Offer) -> Line {
-    Line { group: offer.group.clone(), class: offer.class, follows: offer.follows }
+    Line { group: offer.group.clone(), class: offer.class }
 }

@@ -232,11 +232,12 @@ fn most_refusals(outcome: &Outcome, excuses: &Excuses) -> u32 {
     let definitive = u32::from(logins.contains(&Login::RefusedDefinitively));
     // A crash may repeat each leg that runs once, and the two legs of a mailbox may run at two
     // workers that are lost at the same moment.
-    // Legs that do not hear each other try once each.
-    let again = if excuses.crashed || excuses.deaf {
-        u32::try_from(logins.len()).expect("a few")
-    } else {
-        0
+    let n_legs = u32::try_from(logins.len()).expect("a few");
+    let again = match (excuses.crashed, excuses.deaf) {
+        (true, _) => n_legs,
+        // Legs that do not hear each other try once each.
+        (false, true) => n_legs.saturating_sub(1),
+        (false, false) => 0,
     };
     if outcome.cancelled.is_some() {
         // Nobody waited for what the mail servers answered: once each.
