@@ -197,7 +197,8 @@ async fn a_decision_is_made_again_after_a_deadlock() {
     };
     let (released, ()) = tokio::join!(released, against);
     assert_eq!(released.unwrap().0.len(), 1);
-    assert_eq!(n_calls.into_inner(), 2);
+    // The other one may be too slow to get the row before the store is there again.
+    assert!(2 <= n_calls.into_inner());
     let released = "SELECT count(*) FROM legs WHERE state = 'RELEASED'";
     assert_eq!(schema.count(released).await, 1, "the store's part was done");
     assert_eq!(schema.count("SELECT per_source FROM limit_groups").await, 7, "and the other's");
