@@ -33,7 +33,7 @@ pub(crate) async fn describe(
         for (name, version) in lab.versions().await {
             tell(&name, version);
         }
-        let size = scenario.fleet;
+        let size = &scenario.fleet;
         tell(
             "fleet",
             format!(

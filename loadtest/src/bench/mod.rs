@@ -11,6 +11,7 @@ mod round_trips;
 mod scale;
 mod sessions;
 mod takeover;
+mod tracing;
 mod validations;
 
 use std::path::PathBuf;
@@ -88,6 +89,8 @@ enum Which {
     Takeover,
     /// 1, 2 and 4 workers where the servers' latency is the bound. Starts fleets of its own.
     Scale,
+    /// The cost of telemetry: off, with one trace in a hundred, with all. Starts fleets of its own.
+    Tracing,
     /// A large batch over many limit groups, beside a plain loop. Starts a fleet of its own.
     Batch,
 }
@@ -109,6 +112,9 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
             Which::Embedded => embedded::run().await?,
             Which::Takeover => takeover::run(&arguments.gateway, &arguments.process).await?,
             Which::Scale => scale::run(&arguments.given, arguments.mailfleet.as_deref()).await?,
+            Which::Tracing => {
+                tracing::run(&arguments.given, arguments.mailfleet.as_deref()).await?
+            }
             Which::Batch => {
                 let (items, groups) = (arguments.items, arguments.groups);
                 let program = arguments.mailfleet.as_deref();

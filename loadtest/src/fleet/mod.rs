@@ -112,6 +112,14 @@ impl Fleet {
             scenario.fleet.slots,
             scenario.fleet.limit,
         );
+        if let Some(otlp) = &scenario.fleet.otlp {
+            let sampling = scenario.fleet.sampling;
+            text = text.replacen(
+                "[telemetry]\n",
+                &format!("[telemetry]\notlp = \"{otlp}\"\nsampling = {sampling:?}\n"),
+                1,
+            );
+        }
         for (population, pairs) in scenario.servers.iter().zip(&mail.pairs) {
             let Some(limit) = population.limit else { continue };
             for address in pairs.iter().filter_map(|pair| pair.address) {

@@ -45,7 +45,7 @@ pub(crate) struct Calibration {
 }
 
 /// The fleet that is started where none is given.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct FleetSize {
     pub(crate) gateways: u32,
     pub(crate) workers: u32,
@@ -56,6 +56,10 @@ pub(crate) struct FleetSize {
     pub(crate) sources: u32,
     /// Legs at once of a worker.
     pub(crate) slots: u32,
+    /// The collector that its processes export to; none: they do not.
+    pub(crate) otlp: Option<String>,
+    /// Which part of the traces is exported.
+    pub(crate) sampling: f64,
 }
 
 /// Mail servers of one kind. A pair is an IMAP and an SMTP server at one address.

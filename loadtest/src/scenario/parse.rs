@@ -79,6 +79,8 @@ fn fleet(reader: &mut Reader<'_>) -> FleetSize {
         limit: number("limit", 10, 1, 10_000),
         sources: number("sources", 4, 1, 200),
         slots: number("slots", 2_000, 1, 100_000),
+        otlp: reader.optional("otlp"),
+        sampling: reader.or("sampling", Share(1.0)).0,
     }
 }
 
