@@ -97,7 +97,6 @@ impl Plan {
             budget: requests.budget(self.batch.servers).try_into().ok(),
             // Turns at a slow server may take hours.
             item_deadline: Duration::from_secs(24 * 3600).try_into().ok(),
-            max_open: 10_000,
             stop_when: Some(0),
             ..Default::default()
         }
