@@ -25,6 +25,8 @@ pub struct Rules {
     pub hold: HoldRules,
     /// Repairing what a crash left.
     pub sweep: SweepRules,
+    /// Running bulk work beside legs that somebody waits for.
+    pub pace: PaceRules,
 }
 
 /// Releasing legs.
@@ -202,6 +204,23 @@ impl Default for SweepRules {
             waiting: Duration::from_secs(1),
             rows: 500,
         }
+    }
+}
+
+/// Running bulk work beside legs that somebody waits for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PaceRules {
+    /// Bulk legs that a worker runs at once at the beginning.
+    pub first: u32,
+    /// Bulk legs that it runs at once however late its ticks are.
+    pub least: u32,
+    /// How late a tick may be. A leg waits for the processor some twenty times.
+    pub late: Duration,
+}
+
+impl Default for PaceRules {
+    fn default() -> Self {
+        Self { first: 32, least: 4, late: Duration::from_millis(5) }
     }
 }
 

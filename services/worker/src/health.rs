@@ -47,8 +47,10 @@ pub(crate) struct Unsealing {
 
 impl State {
     /// Nothing is connected yet.
-    pub(crate) const BEGINNING: Self =
-        Self { standing: Standing::Lost, load: Load { shards: 0, running: 0, draining: false } };
+    pub(crate) const BEGINNING: Self = Self {
+        standing: Standing::Lost,
+        load: Load { shards: 0, running: 0, bulk_places: 0, draining: false },
+    };
 }
 
 impl Health {

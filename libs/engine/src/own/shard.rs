@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use mailfleet_model::JobId;
 use mailfleet_model::fleet::{
-    Dispatch, GroupKey, GroupLimits, GroupSettings, LastOwner, LegId, LegKind, LoginTag,
+    Dispatch, GroupKey, GroupLimits, GroupSettings, JobClass, LastOwner, LegId, LegKind, LoginTag,
     ReturnReason, Returned, StartAnswer, StartRule,
 };
 use mailfleet_model::leg::LoginOutcome;
@@ -84,6 +84,8 @@ pub struct Shard {
     ghosts: Vec<(Monotonic, u64)>,
     /// Legs that are asked for or run.
     started: u32,
+    /// Of these, those of bulk work.
+    started_bulk: u32,
 }
 
 impl Shard {
@@ -103,6 +105,7 @@ impl Shard {
             refused: BTreeMap::new(),
             ghosts: Vec::new(),
             started: 0,
+            started_bulk: 0,
         }
     }
 
@@ -175,8 +178,8 @@ impl Shard {
             return Vec::new();
         }
         held.stage = Stage::Leaving;
-        self.started = self.started.saturating_sub(1);
         let offer = held.offer.clone();
+        self.count_out(offer.class);
         if let Some(group) = self.groups.get_mut(&offer.group) {
             group.ended(&offer, ending, now, &self.rules);
         }
@@ -310,6 +313,12 @@ impl Shard {
         self.started
     }
 
+    /// Of these, those of bulk work.
+    #[must_use]
+    pub fn started_bulk(&self) -> u32 {
+        self.started_bulk
+    }
+
     /// Whether nothing runs and every result is confirmed: it can be given up at no cost.
     #[must_use]
     pub fn is_idle(&self) -> bool {
@@ -397,10 +406,17 @@ impl Shard {
 
     fn untake(&mut self, leg: LegId, now: Monotonic) {
         let Some(held) = self.legs.get(&leg) else { return };
-        self.started = self.started.saturating_sub(1);
+        let class = held.offer.class;
         if let Some(group) = self.groups.get_mut(&held.offer.group) {
             group.untake(&held.offer, now);
         }
+        self.count_out(class);
+    }
+
+    fn count_out(&mut self, class: JobClass) {
+        self.started = self.started.saturating_sub(1);
+        let bulk = u32::from(class.is_bulk());
+        self.started_bulk = self.started_bulk.saturating_sub(bulk);
     }
 
     fn why(&self, leg: LegId, stage: Stage, now: Monotonic) -> (ReturnReason, Duration) {

@@ -1,5 +1,7 @@
 //! What a worker is told, and what it asks for.
 
+use std::time::Duration;
+
 use mailfleet_model::fleet::{Control, Dispatch, LegId, ShardIndex};
 
 use crate::own::{Action, Ending, Offer};
@@ -20,8 +22,8 @@ pub enum Claim {
 /// What a worker is told.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
-    /// Time has passed; four times a second.
-    Tick,
+    /// Time has passed; four times a second. It comes so late.
+    Tick(Duration),
     /// The consuming connection is open.
     Connected,
     /// The consuming connection is lost, could not be opened, or a call on it ran into its

@@ -15,6 +15,7 @@ mod event;
 mod heard;
 mod hold;
 mod owning;
+mod pace;
 mod state;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,13 +26,15 @@ use mailfleet_model::fleet::{
 };
 
 use crate::fence::{Fence, Standing};
-use crate::own::{Action, Ending, Offer, Shard, turns};
+use crate::own::turns::{self, Room};
+use crate::own::{Action, Ending, Offer, Shard};
 use crate::ownership::Members;
-use crate::rules::Rules;
+use crate::rules::{Rules, reserve};
 use crate::takeover::Takeover;
 use crate::time::Monotonic;
 
 use hold::Hold;
+use pace::Pace;
 
 pub use event::{Claim, ClaimId, Effect, Event};
 pub use state::Load;
@@ -89,13 +92,16 @@ pub struct Worker {
     backlog_until: Option<Monotonic>,
     last_claim: u64,
     draining: bool,
+    pace: Pace,
 }
 
 impl Worker {
     /// A worker that begins to connect. The first effect comes with the first event.
     #[must_use]
     pub fn new(identity: Identity, rules: Rules, now: Monotonic) -> Self {
+        let kept = reserve(identity.capacity, rules.own.reserve_one_in);
         Self {
+            pace: Pace::new(rules.pace.clone(), identity.capacity.saturating_sub(kept)),
             members: Members::new(identity.zone.clone(), &rules.hold),
             identity,
             link: Link::Opening(now),
@@ -122,7 +128,11 @@ impl Worker {
         self.notice_gap(now);
         let mut effects = self.check_fence(now);
         effects.extend(match event {
-            Event::Tick => self.tick(now),
+            Event::Tick(late) => {
+                let bulk = self.bulk();
+                self.pace.ticked(late, bulk);
+                self.tick(now)
+            }
             Event::Connected => self.connected(now),
             Event::ConnectionLost => self.lose_all(now),
             Event::Probed => {
@@ -340,7 +350,10 @@ impl Worker {
         if self.standing(now) != Standing::Sure {
             return Vec::new();
         }
-        let room = self.identity.capacity.saturating_sub(self.running());
+        let room = Room {
+            all: self.identity.capacity.saturating_sub(self.running()),
+            bulk: self.pace.room(self.bulk()),
+        };
         let (mut ids, mut shards) = (BTreeMap::new(), Vec::new());
         for (index, (id, hold)) in &mut self.holds {
             let Hold::Held(shard) = hold else { continue };
@@ -355,6 +368,11 @@ impl Worker {
     fn running(&self) -> u32 {
         let started: u32 = self.shards().map(|(_, shard)| shard.started()).sum();
         started.saturating_add(u32::try_from(self.orphans.len()).unwrap_or(u32::MAX))
+    }
+
+    /// Legs of bulk work that are asked for or run.
+    fn bulk(&self) -> u32 {
+        self.shards().map(|(_, shard)| shard.started_bulk()).sum()
     }
 
     fn announce(&mut self, now: Monotonic) -> Effect {

@@ -18,6 +18,8 @@ pub struct Load {
     pub shards: u32,
     /// Legs that are asked for or run.
     pub running: u32,
+    /// Legs of bulk work that it runs at once at most.
+    pub bulk_places: u32,
     /// Whether it is leaving.
     pub draining: bool,
 }
@@ -27,7 +29,8 @@ impl Worker {
     #[must_use]
     pub fn load(&self) -> Load {
         let shards = u32::try_from(self.shards().count()).unwrap_or(u32::MAX);
-        Load { shards, running: self.running(), draining: self.draining }
+        let (running, bulk_places) = (self.running(), self.pace.places());
+        Load { shards, running, bulk_places, draining: self.draining }
     }
 
     /// What holds in all of its groups, in no certain order.

@@ -113,6 +113,8 @@ instruments! {
         "Legs that their owner gave back unrun.";
     running: Gauge<u64> = ("mailfleet.legs.running", "{leg}", NONE)
         "Legs that this worker runs.";
+    bulk_places: Gauge<u64> = ("mailfleet.legs.bulk_places", "{leg}", NONE)
+        "Legs of bulk work that this worker runs at once at most, so that others get the processor.";
     faults: Counter<u64> = ("mailfleet.faults", "{fault}", NONE)
         "Faults in reports of legs.";
     step_duration: Histogram<f64> = ("mailfleet.mail.step.duration", "s", STEPS)

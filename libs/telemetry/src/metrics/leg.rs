@@ -44,9 +44,10 @@ pub fn waited(class: JobClass, wait: Duration) {
 }
 
 /// How many shards a worker holds and how many legs it runs.
-pub fn held(shards: u32, running: u32) {
+pub fn held(shards: u32, running: u32, bulk_places: u32) {
     of().shards_owned.record(shards.into(), &[]);
     of().running.record(running.into(), &[]);
+    of().bulk_places.record(bulk_places.into(), &[]);
 }
 
 /// A shard's legs may start, so long after the worker first tried to get it.

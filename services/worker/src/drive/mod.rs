@@ -170,7 +170,7 @@ impl<Q: WorkerQueue> Drive<Q> {
             tokio::select! {
                 // The time first: no flood of deliveries may hide that the lock is lost.
                 biased;
-                _ = ticks.tick() => self.tick().await,
+                due = ticks.tick() => self.tick(due.elapsed()).await,
                 // Then the wish to end, which is met once.
                 () = shutdown.cancelled(), if !drains => {
                     drains = true;
@@ -197,8 +197,8 @@ impl<Q: WorkerQueue> Drive<Q> {
         }
     }
 
-    async fn tick(&mut self) {
-        self.tell(Event::Tick).await;
+    async fn tick(&mut self, late: Duration) {
+        self.tell(Event::Tick(late)).await;
         let now = clock::now();
         let state = State { standing: self.engine.standing(now), load: self.engine.load() };
         self.state.send_if_modified(|known| {

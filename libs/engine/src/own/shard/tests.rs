@@ -3,10 +3,11 @@
 use std::num::NonZeroU32;
 
 use mailfleet_model::FaultCode;
-use mailfleet_model::fleet::{GroupId, JobClass, MailboxTag, Rate, ShardIndex};
+use mailfleet_model::fleet::{GroupId, MailboxTag, Rate, ShardIndex};
 use uuid::Uuid;
 
 use super::*;
+use crate::own::turns::Room;
 use crate::ownership::Members;
 use crate::rules::HoldRules;
 
@@ -36,6 +37,7 @@ fn offer(name: u8, class: JobClass) -> Offer {
 
 /// Starts what may start in one shard.
 fn start(shard: &mut Shard, room: u32, now: Monotonic) -> Vec<Action> {
+    let room = Room { all: room, bulk: room };
     let started = crate::own::turns::start(&mut [(ShardIndex(0), shard)], room, now);
     started.into_iter().map(|(_, action)| action).collect()
 }
@@ -97,6 +99,25 @@ fn bulk_leaves_slots_and_waits_for_its_turn() {
     assert_eq!(started(&mut shard, at(100)), [7]);
     finish(&mut shard, 7, at(101));
     assert_eq!(started(&mut shard, at(101)).len(), 0);
+}
+
+#[test]
+fn bulk_work_keeps_to_its_places_and_nobody_else_does() {
+    let mut shard = shard(limits(100, None));
+    for name in 1..=4 {
+        shard.offered(offer(name, JobClass::Revalidation), at(100));
+        shard.offered(offer(name + 10, JobClass::Interactive), at(100));
+    }
+    let mut start = |room, now| {
+        let mut shards = [(ShardIndex(0), &mut shard)];
+        let started = crate::own::turns::start(&mut shards, room, now);
+        (started.len(), shard.started(), shard.started_bulk())
+    };
+    assert_eq!(start(Room { all: 9, bulk: 2 }, at(100)), (6, 6, 2));
+    assert_eq!(start(Room { all: 9, bulk: 0 }, at(100)), (0, 6, 2));
+    finish(&mut shard, 1, at(101));
+    finish(&mut shard, 11, at(101));
+    assert_eq!((shard.started(), shard.started_bulk()), (4, 1));
 }
 
 #[test]

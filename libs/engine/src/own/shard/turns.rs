@@ -21,15 +21,23 @@ pub(crate) struct Line {
 /// When the first leg of a line has its turn: the least goes first.
 type Turn = (u8, Monotonic);
 
+/// Slots of a worker that are free.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Room {
+    /// For all legs.
+    pub(crate) all: u32,
+    /// Of these, for bulk work.
+    pub(crate) bulk: u32,
+}
+
 /// Starts what may start, at most `room` legs of all shards, in the order of their turns.
 pub(crate) fn start(
     shards: &mut [(ShardIndex, &mut Shard)],
-    room: u32,
+    mut room: Room,
     now: Monotonic,
 ) -> Vec<(ShardIndex, Action)> {
     let mut started = Vec::new();
-    let mut room = room;
-    if room == 0 {
+    if room.all == 0 {
         return started;
     }
     let mut lines: BinaryHeap<Reverse<(Turn, usize, Line)>> = BinaryHeap::new();
@@ -37,15 +45,20 @@ pub(crate) fn start(
         shard.queues.retain(|_, queue| !queue.is_empty());
         lines.extend(shard.lines(now).map(|(turn, line)| Reverse((turn, place, line))));
     }
-    while 0 < room
+    while 0 < room.all
         && let Some(Reverse((_, place, line))) = lines.pop()
     {
+        let is_bulk = line.class.is_bulk();
+        if is_bulk && room.bulk == 0 {
+            continue;
+        }
         let Some((index, shard)) = shards.get_mut(place) else { continue };
         // A line that nothing of can start leaves the heap: a slot is freed by an event.
         let Some(action) = shard.start_one(&line, now) else { continue };
         lines.extend(shard.turn(&line).map(|turn| Reverse((turn, place, line))));
         started.push((*index, action));
-        room -= 1;
+        room.all -= 1;
+        room.bulk -= u32::from(is_bulk);
     }
     started
 }
@@ -115,6 +128,7 @@ impl Shard {
         };
         queue.remove(place);
         self.started += 1;
+        self.started_bulk += u32::from(line.class.is_bulk());
         let held = self.legs.get_mut(&leg)?;
         let (stage, action) = match held.offer.start {
             StartRule::Ask => (Stage::Asking(now), Action::Ask(leg, held.offer.dispatch)),

@@ -118,7 +118,10 @@ impl World {
         match event {
             ForWorker::Tick => {
                 self.worker_later(index, millis(250), ForWorker::Tick);
-                self.engine(index, Event::Tick);
+                // Of every eight seconds some are such in which the processor is scarce.
+                let scarce = self.monotonic().0.as_secs() / 4 % 2 == 1;
+                let late = if scarce { millis(100) } else { Duration::ZERO };
+                self.engine(index, Event::Tick(late));
                 if self.workers[index].engine.is_done() {
                     self.kill_worker(index, millis(1_000));
                 }
@@ -298,7 +301,7 @@ impl World {
         let now = self.monotonic();
         let fenced = self.workers[index].engine.abort_at().is_none_or(|at| at <= now);
         if fenced {
-            self.engine(index, Event::Tick);
+            self.engine(index, Event::Tick(Duration::ZERO));
         }
         fenced
     }
