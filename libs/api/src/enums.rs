@@ -5,12 +5,13 @@
 
 use mailfleet_model::endpoint::{Protocol, Security};
 use mailfleet_model::fault::{Actor, Confidence, Phase, Severity};
-use mailfleet_model::fleet::{JobClass, JobState, LegState, ReturnCause};
+use mailfleet_model::fleet::{Hold, JobClass, JobState, LegState, ReturnCause};
 use mailfleet_model::leg::{FolderRole, LoginOutcome, Submission};
 use mailfleet_model::step::{StepKind, StepOutcome};
 use mailfleet_model::suggestion::{SuggestionProof, SuggestionReason};
 use mailfleet_model::{FactKind, Leg, SentCopy, Verdict};
 
+use crate::generated::queue::v1 as queue;
 use crate::v1;
 
 /// What the model calls a wire value.
@@ -73,6 +74,7 @@ mirror!(Actor, v1::fault::Actor { User, MailAdmin, NetAdmin, Us });
 mirror!(StepOutcome, v1::step::Outcome { Ok, Warning, Failed, Skipped, Cancelled });
 mirror!(JobState, v1::job::State { Open, Done, Cancelled });
 mirror!(JobClass, v1::job::Class { Interactive, Revalidation, Sync });
+mirror!(Hold, queue::leg_result::Hold { Sessions, Rate, Breaker, Paused });
 mirror!(SuggestionProof, v1::suggested_setting::Proof { Probed, Certificate, Published, Input });
 
 mirror!(

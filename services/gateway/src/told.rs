@@ -6,7 +6,8 @@ use std::sync::{Mutex, PoisonError};
 use mailfleet_api::order;
 use mailfleet_engine::collect::Event;
 use mailfleet_model::fleet::{
-    BatchId, GatewayQueue, JobChange, JobRecord, JobView, Payload, Store, Timestamp,
+    BatchId, GatewayQueue, Hold, JobChange, JobRecord, JobView, LegRecord, Payload, ReturnCause,
+    Store, Timestamp,
 };
 use mailfleet_telemetry::metrics::{self, JobEnd};
 use mailfleet_telemetry::spans;
@@ -40,8 +41,14 @@ impl BatchTraces {
 pub(crate) struct Ended {
     pub(crate) job: JobRecord,
     counts: JobEnd,
-    /// The reports of its legs.
-    reports: Vec<Payload>,
+    /// The legs whose first try is their last.
+    legs: Vec<Ran>,
+}
+
+/// A leg that was tried once.
+struct Ran {
+    report: Payload,
+    returned: Option<ReturnCause>,
 }
 
 /// The job that a change ends, if it does.
@@ -52,16 +59,42 @@ pub(crate) fn ended(view: &JobView, change: &JobChange) -> Option<Ended> {
         let changed = change.legs.iter().find(|leg| leg.id == row.leg.id);
         changed.unwrap_or(&row.leg)
     });
-    let reports = legs.clone().filter_map(|leg| Some(leg.end.as_ref()?.report.clone())).collect();
+    // Of a leg that was tried again nobody knows any more when it started first.
+    let once = legs.clone().filter(|leg| leg.attempt.0 == 0);
     let counts = JobEnd {
         class: job.class,
         state: job.state,
         verdict: job.verdict,
         took: job.finished.unwrap_or(view.now).since(created),
         queued: None,
+        held_by: None,
         attempts: legs.filter(|leg| leg.dispatch.0 > 0).map(|leg| leg.attempt.0 + 1).collect(),
     };
-    Some(Ended { job: JobRecord { report: None, ..job.clone() }, counts, reports })
+    let legs = once.filter_map(Ran::of).collect();
+    Some(Ended { job: JobRecord { report: None, ..job.clone() }, counts, legs })
+}
+
+impl Ran {
+    fn of(leg: &LegRecord) -> Option<Self> {
+        Some(Self { report: leg.end.as_ref()?.report.clone(), returned: leg.returned })
+    }
+
+    /// What of the mail server's own it mostly waited for: its owner says it of its last wait,
+    /// and its row why an owner gave it back before.
+    fn held_by(&self) -> Option<Hold> {
+        order::held_by(&self.report).or(match self.returned? {
+            ReturnCause::Busy => Some(Hold::Sessions),
+            ReturnCause::Rate => Some(Hold::Rate),
+            ReturnCause::Breaker => Some(Hold::Breaker),
+            ReturnCause::Paused => Some(Hold::Paused),
+            ReturnCause::Redelivered
+            | ReturnCause::Refused
+            | ReturnCause::Unanswered
+            | ReturnCause::UnknownKind
+            | ReturnCause::Draining
+            | ReturnCause::Regroup => None,
+        })
+    }
 }
 
 /// When a leg that ran began. Read by the worker's clock: it may differ from the store's.
@@ -74,9 +107,11 @@ impl<S: Store, Q: GatewayQueue> Gateway<S, Q> {
     /// Tells of a job that has ended.
     pub(crate) async fn tell_end(&self, ended: &Ended) {
         let job = &ended.job;
-        let started = ended.reports.iter().filter_map(started).min();
-        let queued = started.map(|started| started.since(job.created));
-        metrics::job_ended(&JobEnd { queued, ..ended.counts.clone() });
+        let started = ended.legs.iter().filter_map(|leg| Some((started(&leg.report)?, leg)));
+        let first = started.min_by_key(|(started, _)| *started);
+        let queued = first.map(|(started, _)| started.since(job.created));
+        let held_by = first.and_then(|(_, leg)| leg.held_by());
+        metrics::job_ended(&JobEnd { queued, held_by, ..ended.counts.clone() });
         let Some(batch) = job.batch else { return };
         let context = job.traceparent.as_deref().and_then(|text| text.parse::<Context>().ok());
         if context.is_some_and(Context::is_sampled) {
@@ -100,4 +135,28 @@ impl<S: Store, Q: GatewayQueue> Gateway<S, Q> {
 /// Whether a result changed nothing, since another one was there before.
 pub(crate) fn is_duplicate(event: &Event, changed: bool) -> bool {
     matches!(event, Event::Ended(..)) && !changed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn its_owner_says_what_a_leg_waited_for_and_else_its_row_does() {
+        let table = [
+            (None, None, None),
+            (None, Some(ReturnCause::Draining), None),
+            (None, Some(ReturnCause::Busy), Some(Hold::Sessions)),
+            (None, Some(ReturnCause::Paused), Some(Hold::Paused)),
+            (Some(Hold::Rate), Some(ReturnCause::Redelivered), Some(Hold::Rate)),
+            (Some(Hold::Sessions), Some(ReturnCause::Breaker), Some(Hold::Sessions)),
+        ];
+        for (said, returned, expect) in table {
+            let mut report = Payload::default();
+            if let Some(said) = said {
+                order::note_held_by(&mut report, said);
+            }
+            assert_eq!(Ran { report, returned }.held_by(), expect, "{said:?} {returned:?}");
+        }
+    }
 }

@@ -1,12 +1,12 @@
 //! What one leg found, whole: the report of a leg as workers send it and the store keeps it.
 
 use mailfleet_model::LegReport;
-use mailfleet_model::fleet::Payload;
+use mailfleet_model::fleet::{Hold, Payload};
 use prost::Message;
 
 use super::{Error, decode, plan, unreadable};
 use crate::generated::queue::v1 as wire;
-use crate::{fault, leg, suggestion};
+use crate::{enums, fault, leg, suggestion};
 
 /// The payload of a leg's result.
 #[must_use]
@@ -17,8 +17,24 @@ pub fn leg_result_payload(report: &LegReport) -> Payload {
         suggestions: report.suggestions.iter().map(suggestion::to_wire).collect(),
         marks: Some(plan::marks_to_wire(&report.marks)),
         arrival: report.arrival.as_ref().map(leg::arrival_to_wire),
+        held_by: 0,
     };
     Payload(message.encode_to_vec())
+}
+
+/// Adds what the leg mostly waited for before it started: its owner knows, and not who ran it.
+pub fn note_held_by(result: &mut Payload, held_by: Hold) {
+    let held_by = enums::number(held_by);
+    // Messages are merged by writing one behind the other (protobuf, "Last One Wins").
+    let note = wire::LegResult { held_by, ..wire::LegResult::default() };
+    result.0.extend(note.encode_to_vec());
+}
+
+/// What the leg mostly waited for before it started; `None`: for nothing of the mail server's,
+/// or for what this build cannot name.
+#[must_use]
+pub fn held_by(result: &Payload) -> Option<Hold> {
+    enums::known(decode::<wire::LegResult>(result).ok()?.held_by)
 }
 
 /// Reads the payload of a leg's result. Faults of a newer worker become `UNKNOWN`; nothing

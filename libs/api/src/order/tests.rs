@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use mailfleet_model::fleet::{LoginTag, Payload};
+use mailfleet_model::fleet::{Hold, LoginTag, Payload};
 use mailfleet_model::leg::{
     ArrivalPlan, FolderMark, FolderRole, IncomingPlan, LegPlan, LookFor, Marks, OutgoingPlan,
 };
 use mailfleet_model::tls::{CertificatePolicy, TlsPolicy};
 use mailfleet_model::{Endpoint, Leg, Outline, OutlineLeg, Protocol};
+use strum::IntoEnumIterator as _;
 
 use super::*;
 use crate::fixtures;
@@ -103,7 +104,13 @@ fn a_result_keeps_what_the_report_leaves_out() {
     leg.suggestions = whole.suggestions.clone();
     leg.marks = marks();
     leg.arrival = whole.arrival.clone();
-    let read = leg_result(&leg_result_payload(&leg)).expect("our own payload");
+    let mut payload = leg_result_payload(&leg);
+    assert_eq!(held_by(&payload), None);
+    for hold in Hold::iter() {
+        note_held_by(&mut payload, hold);
+        assert_eq!(held_by(&payload), Some(hold));
+    }
+    let read = leg_result(&payload).expect("our own payload");
     assert_eq!(format!("{read:?}"), format!("{leg:?}"));
 }
 

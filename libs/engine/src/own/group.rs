@@ -8,10 +8,11 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use mailfleet_model::FaultCode;
-use mailfleet_model::fleet::{GroupLimits, JobClass, MailboxTag, ReturnReason};
+use mailfleet_model::fleet::{GroupLimits, Hold, JobClass, MailboxTag, ReturnReason};
 
 use super::breaker::{Breaker, Health};
 use super::bucket::Bucket;
+use super::delay::{Delays, Watch};
 use super::offer::{Ending, Offer};
 use crate::rules::{OwnRules, reserve};
 use crate::time::Monotonic;
@@ -37,6 +38,8 @@ pub struct Group {
     bulk: u32,
     mailboxes: BTreeMap<MailboxTag, Sessions>,
     sources: BTreeMap<IpAddr, u32>,
+    /// How long legs that wait for somebody were held back, and bulk.
+    watches: (Watch, Watch),
 }
 
 /// A leg that may run elsewhere, where nobody can end it.
@@ -85,12 +88,20 @@ impl Group {
             bulk: 0,
             mailboxes: BTreeMap::new(),
             sources: BTreeMap::new(),
+            watches: (Watch::default(), Watch::default()),
         }
     }
 
     /// Takes newer settings over, and ignores older ones. What runs above a lowered limit
     /// drains by itself.
-    pub fn resize(&mut self, limits: GroupLimits, paused: bool, version: u64, now: Monotonic) {
+    pub fn resize(
+        &mut self,
+        limits: GroupLimits,
+        paused: bool,
+        version: u64,
+        now: Monotonic,
+        rules: &OwnRules,
+    ) {
         if version < self.version {
             return;
         }
@@ -103,6 +114,7 @@ impl Group {
             (Some(_) | None, None) => None,
         };
         (self.limits, self.paused, self.version) = (limits, paused, version);
+        self.watch(now, rules);
     }
 
     /// Whether a slot of the group is free for legs of a class.
@@ -116,6 +128,17 @@ impl Group {
     /// Takes a slot for a leg, or says why it has to wait, and how long at least where
     /// that is known.
     pub fn take(
+        &mut self,
+        offer: &Offer,
+        now: Monotonic,
+        rules: &OwnRules,
+    ) -> Result<(), (ReturnReason, Duration)> {
+        let taken = self.try_take(offer, now, rules);
+        self.watch(now, rules);
+        taken
+    }
+
+    fn try_take(
         &mut self,
         offer: &Offer,
         now: Monotonic,
@@ -142,9 +165,10 @@ impl Group {
     }
 
     /// Gives the slot of a leg back that was not started.
-    pub fn untake(&mut self, offer: &Offer, now: Monotonic) {
+    pub fn untake(&mut self, offer: &Offer, now: Monotonic, rules: &OwnRules) {
         self.free(offer);
         self.breaker.note(Health::Unknown, now);
+        self.watch(now, rules);
     }
 
     /// Gives the slot of a leg back whose socket is closed, and learns from how it ended.
@@ -157,6 +181,7 @@ impl Group {
         }
         self.free(offer);
         self.breaker.note(Health::of(ending.code), now);
+        self.watch(now, rules);
     }
 
     /// Keeps a slot for a leg that a silent predecessor may still run: of the group, of its
@@ -196,8 +221,9 @@ impl Group {
     }
 
     /// Forgets ghosts that are gone; says whether nothing is left to remember.
-    pub fn tidy(&mut self, now: Monotonic) -> bool {
+    pub fn tidy(&mut self, now: Monotonic, rules: &OwnRules) -> bool {
         self.ghosts.retain(|ghost| now < ghost.until);
+        self.watch(now, rules);
         let lowered = self.lowered.is_some_and(|(_, until)| now < until);
         let well = self.breaker == Breaker::default();
         let empty = self.interactive + self.bulk == 0 && self.ghosts.is_empty();
@@ -217,6 +243,34 @@ impl Group {
             (ReturnReason::Rate, rate.max(AGAIN))
         } else {
             (ReturnReason::Busy, AGAIN)
+        }
+    }
+
+    /// For how long legs of a class were held back so far.
+    pub(super) fn delays(&self, class: JobClass, now: Monotonic) -> Delays {
+        let (interactive, bulk) = &self.watches;
+        if class.is_bulk() { bulk.read(now) } else { interactive.read(now) }
+    }
+
+    /// Sees what holds legs back now. Whatever changes it calls this; what ends by itself is seen
+    /// with the next try to start, or within a second.
+    fn watch(&mut self, now: Monotonic, rules: &OwnRules) {
+        let hold = |class| self.hold(class, now, rules);
+        let (interactive, bulk) = (hold(JobClass::Interactive), hold(JobClass::Revalidation));
+        self.watches.0.turn(interactive, now);
+        self.watches.1.turn(bulk, now);
+    }
+
+    fn hold(&self, class: JobClass, now: Monotonic, rules: &OwnRules) -> Option<Hold> {
+        if self.paused {
+            Some(Hold::Paused)
+        } else if !self.has_room(class, now, rules) {
+            Some(Hold::Sessions)
+        } else if self.breaker.wait(now).is_some() {
+            Some(Hold::Breaker)
+        } else {
+            let is_spent = self.bucket.as_ref().is_some_and(|bucket| !bucket.wait(now).is_zero());
+            is_spent.then_some(Hold::Rate)
         }
     }
 

@@ -5,6 +5,7 @@
 
 mod breaker;
 mod bucket;
+mod delay;
 mod group;
 mod memory;
 mod offer;

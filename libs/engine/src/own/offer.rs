@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use mailfleet_model::FaultCode;
 use mailfleet_model::fleet::{
-    Delivery, Dispatch, GroupKey, JobClass, LegId, LegKind, LoginTag, MailboxTag, Returned,
+    Delivery, Dispatch, GroupKey, Hold, JobClass, LegId, LegKind, LoginTag, MailboxTag, Returned,
     StartRule,
 };
 use mailfleet_model::leg::LoginOutcome;
@@ -60,8 +60,9 @@ impl Offer {
 /// What is to be done.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Action {
-    /// Run the leg of this delivery: dial, and go on. The slot is taken.
-    Start(LegId, u64),
+    /// Run the leg of this delivery: dial, and go on. The slot is taken. What of the mail
+    /// server's own it has mostly waited for; `None`: for nothing of it.
+    Start(LegId, u64, Option<Hold>),
     /// Publish that the leg may start, and wait for the store's answer.
     Ask(LegId, Dispatch),
     /// Publish that the leg comes back unrun.

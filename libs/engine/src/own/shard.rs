@@ -21,11 +21,12 @@ use std::time::Duration;
 
 use mailfleet_model::JobId;
 use mailfleet_model::fleet::{
-    Dispatch, GroupKey, GroupLimits, GroupSettings, JobClass, LastOwner, LegId, LegKind, LoginTag,
-    ReturnReason, Returned, StartAnswer, StartRule,
+    Dispatch, GroupKey, GroupLimits, GroupSettings, Hold, JobClass, LastOwner, LegId, LegKind,
+    LoginTag, ReturnReason, Returned, StartAnswer, StartRule,
 };
 use mailfleet_model::leg::LoginOutcome;
 
+use super::delay::Delays;
 use super::group::Group;
 use super::memory::Memory;
 use super::offer::{Action, Ending, Offer};
@@ -51,6 +52,12 @@ struct Held {
     next: Option<Offer>,
     /// A silent predecessor may run it until then.
     ghost: Option<Monotonic>,
+    /// For how long legs like it had been held back when it came.
+    before: Delays,
+    /// Since when others are started before it, because its mailbox or its source is full.
+    passed_over: Option<Monotonic>,
+    /// What it mostly waited for, once it has its slots.
+    held_by: Option<Hold>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -135,7 +142,9 @@ impl Shard {
         let start = if self.takeover.young(now) { StartRule::Ask } else { offer.start };
         let offer = Offer { start, ..offer };
         self.line_up(&offer);
-        self.hold(offer, Stage::Waiting(now));
+        let group = self.groups.get(&offer.group);
+        let before = group.map(|group| group.delays(offer.class, now)).unwrap_or_default();
+        self.hold(offer, Stage::Waiting(now), before);
         Vec::new()
     }
 
@@ -160,7 +169,7 @@ impl Shard {
         match answer {
             StartAnswer::Go => {
                 held.stage = Stage::Running;
-                vec![Action::Start(leg, held.offer.tag)]
+                vec![Action::Start(leg, held.offer.tag, held.held_by)]
             }
             StartAnswer::Drop => {
                 self.untake(leg, now);
@@ -246,7 +255,7 @@ impl Shard {
         }
         for (key, group) in &mut self.groups {
             if !self.settings.contains_key(key) {
-                group.resize(default, false, 0, now);
+                group.resize(default, false, 0, now, &self.rules);
             }
         }
         self.learn(last_owner)
@@ -259,7 +268,8 @@ impl Shard {
             return;
         }
         if let Some(group) = self.groups.get_mut(&key) {
-            group.resize(settings.limits, settings.paused, settings.version, now);
+            let GroupSettings { limits, paused, version, .. } = settings;
+            group.resize(limits, paused, version, now, &self.rules);
         }
         self.settings.insert(key, settings);
     }
@@ -294,7 +304,7 @@ impl Shard {
         let settings = &self.settings;
         let legs = &self.legs;
         self.groups.retain(|key, group| {
-            !group.tidy(now)
+            !group.tidy(now, &self.rules)
                 || settings.contains_key(key)
                 || legs.values().any(|held| held.offer.group == *key)
         });
@@ -358,9 +368,11 @@ impl Shard {
         actions
     }
 
-    fn hold(&mut self, offer: Offer, stage: Stage) {
-        let tags = vec![offer.tag];
-        self.legs.insert(offer.leg, Held { offer, stage, tags, next: None, ghost: None });
+    fn hold(&mut self, offer: Offer, stage: Stage, before: Delays) {
+        let (leg, tags) = (offer.leg, vec![offer.tag]);
+        let (next, ghost, passed_over, held_by) = (None, None, None, None);
+        let held = Held { offer, stage, tags, next, ghost, before, passed_over, held_by };
+        self.legs.insert(leg, held);
     }
 
     fn hold_and_return(
@@ -370,7 +382,7 @@ impl Shard {
         after: Duration,
     ) -> Vec<Action> {
         let (leg, dispatch) = (offer.leg, offer.dispatch);
-        self.hold(offer, Stage::Leaving);
+        self.hold(offer, Stage::Leaving, Delays::default());
         vec![Action::Return(leg, dispatch, Returned { reason, after })]
     }
 
@@ -408,7 +420,7 @@ impl Shard {
         let Some(held) = self.legs.get(&leg) else { return };
         let class = held.offer.class;
         if let Some(group) = self.groups.get_mut(&held.offer.group) {
-            group.untake(&held.offer, now);
+            group.untake(&held.offer, now, &self.rules);
         }
         self.count_out(class);
     }
@@ -431,7 +443,7 @@ impl Shard {
     fn group(&mut self, key: &GroupKey, now: Monotonic) -> &mut Group {
         let settings = self.settings.get(key);
         let limits = self.default.unwrap_or(SMALLEST);
-        self.groups.entry(key.clone()).or_insert_with(|| made(settings, limits, now))
+        self.groups.entry(key.clone()).or_insert_with(|| made(settings, limits, now, &self.rules))
     }
 }
 
@@ -439,10 +451,15 @@ impl Shard {
 const SMALLEST: GroupLimits =
     GroupLimits { concurrency: std::num::NonZeroU32::MIN, per_source: None, rate: None };
 
-fn made(settings: Option<&GroupSettings>, default: GroupLimits, now: Monotonic) -> Group {
+fn made(
+    settings: Option<&GroupSettings>,
+    default: GroupLimits,
+    now: Monotonic,
+    rules: &OwnRules,
+) -> Group {
     let mut group = Group::new(settings.map_or(default, |settings| settings.limits), now);
     if let Some(settings) = settings {
-        group.resize(settings.limits, settings.paused, settings.version, now);
+        group.resize(settings.limits, settings.paused, settings.version, now, rules);
     }
     group
 }

@@ -3,6 +3,8 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+use strum::{Display, EnumIter, IntoStaticStr};
+
 use super::id::GroupId;
 
 /// How fast logins may follow each other: a token bucket.
@@ -23,6 +25,21 @@ pub struct GroupLimits {
     pub per_source: Option<NonZeroU32>,
     /// Logins in a period; `None`: as fast as the concurrency allows.
     pub rate: Option<Rate>,
+}
+
+/// What of a mail server's own held a leg back, while the fleet would have started it. A closed
+/// list, since it is a label of metrics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EnumIter, Display, IntoStaticStr)]
+#[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
+pub enum Hold {
+    /// As many sessions as it allows were open: of the group, the mailbox or the source address.
+    Sessions,
+    /// Its login rate left no room.
+    Rate,
+    /// It was down: the circuit breaker was open.
+    Breaker,
+    /// An operator had paused its group.
+    Paused,
 }
 
 /// The settings of one group in one zone, as an operator, the provider table or the

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use mailfleet_model::Verdict;
-use mailfleet_model::fleet::{Census, JobClass, JobState, ReturnReason};
+use mailfleet_model::fleet::{Census, Hold, JobClass, JobState, ReturnReason};
 use opentelemetry::KeyValue;
 
 use super::instruments::of;
-use super::leg::number;
+use super::leg::{held, number};
 
 /// A job that has just ended.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,6 +22,8 @@ pub struct JobEnd {
     pub took: Duration,
     /// From its acceptance to the start of its first leg; `None` if none started.
     pub queued: Option<Duration>,
+    /// What of the mail server's own that leg mostly waited for.
+    pub held_by: Option<Hold>,
     /// Tries of each of its legs.
     pub attempts: Vec<u32>,
 }
@@ -34,7 +36,7 @@ pub fn job_ended(end: &JobEnd) {
     of().jobs.add(1, &[class.clone(), state.clone(), verdict]);
     of().job_duration.record(end.took.as_secs_f64(), &[class.clone(), state]);
     if let Some(queued) = end.queued {
-        of().queue_duration.record(queued.as_secs_f64(), std::slice::from_ref(&class));
+        of().queue_duration.record(queued.as_secs_f64(), &[class.clone(), held(end.held_by)]);
     }
     for attempts in &end.attempts {
         of().attempts.record(f64::from(*attempts), std::slice::from_ref(&class));

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use mailfleet_model::fleet::{GroupKey, GroupState, JobClass};
+use mailfleet_model::fleet::{GroupKey, GroupState, Hold, JobClass};
 use mailfleet_model::{LegReport, Protocol, Severity};
 use opentelemetry::KeyValue;
 
@@ -37,14 +37,21 @@ pub fn leg_ended(report: &LegReport) {
     }
 }
 
-/// A leg started, so long after it was delivered.
-pub fn waited(class: JobClass, wait: Duration) {
+/// A leg started, so long after it was delivered; what it mostly waited for, if that was the mail
+/// server's own.
+pub fn waited(class: JobClass, held_by: Option<Hold>, wait: Duration) {
     let class: &'static str = class.into();
-    of().limiter_wait.record(wait.as_secs_f64(), &[KeyValue::new("mailfleet.job.class", class)]);
+    let labels = [KeyValue::new("mailfleet.job.class", class), held(held_by)];
+    of().limiter_wait.record(wait.as_secs_f64(), &labels);
+}
+
+/// The label that tells waits for a mail server from waits for us.
+pub(super) fn held(by: Option<Hold>) -> KeyValue {
+    KeyValue::new("mailfleet.held_by", by.map_or("NONE", Into::into))
 }
 
 /// How many shards a worker holds and how many legs it runs.
-pub fn held(shards: u32, running: u32, bulk_places: u32) {
+pub fn holds(shards: u32, running: u32, bulk_places: u32) {
     of().shards_owned.record(shards.into(), &[]);
     of().running.record(running.into(), &[]);
     of().bulk_places.record(bulk_places.into(), &[]);

@@ -22,7 +22,7 @@ pub use fleet::{JobEnd, census, duplicate_result, job_ended, leg_returned};
 pub use instruments::{ALL, Instruments};
 pub use kind::{Kind, Spec};
 pub use leg::{
-    EgressGuard, Limiter, egress, fence_tripped, held, leg_ended, limiters, provider, takeover,
+    EgressGuard, Limiter, egress, fence_tripped, holds, leg_ended, limiters, provider, takeover,
     unseal_failed, waited,
 };
 pub use messaging::{

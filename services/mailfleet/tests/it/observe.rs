@@ -15,12 +15,13 @@ const DASHBOARD: &str = include_str!("../../../../deploy/observe/dashboard.json"
 const OURS: [&str; 4] = ["mailfleet_", "messaging_", "rpc_", "db_"];
 
 /// Labels, which look like metrics.
-const LABELS: [&str; 18] = [
+const LABELS: [&str; 19] = [
     "db_client_connection_pool_name",
     "db_client_connection_state",
     "mailfleet_batch_item_state",
     "mailfleet_event",
     "mailfleet_fault_code",
+    "mailfleet_held_by",
     "mailfleet_job_class",
     "mailfleet_job_state",
     "mailfleet_operation",

@@ -82,12 +82,12 @@ impl<Q: WorkerQueue> Drive<Q> {
 
     fn act(&mut self, claim: ClaimId, action: Action) {
         match action {
-            Action::Start(leg, tag) => {
+            Action::Start(leg, tag, held_by) => {
                 let message = self.claims.get(&claim).and_then(|held| held.messages.get(&tag));
                 match message.cloned() {
                     Some((message, delivered)) => {
-                        metrics::waited(message.class, delivered.elapsed());
-                        self.start_leg(leg, message);
+                        metrics::waited(message.class, held_by, delivered.elapsed());
+                        self.start_leg(leg, message, held_by);
                     }
                     None => tracing::error!(%leg, "a leg was started that nobody delivered"),
                 }

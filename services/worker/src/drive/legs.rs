@@ -4,9 +4,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use mailfleet_api::order;
 use mailfleet_engine::own::Ending;
 use mailfleet_engine::worker::Event;
-use mailfleet_model::fleet::{Dispatch, LegEnd, LegId, LegMessage, Outcome, WorkerQueue};
+use mailfleet_model::fleet::{Dispatch, Hold, LegEnd, LegId, LegMessage, Outcome, WorkerQueue};
 use mailfleet_telemetry::spans;
 use mailfleet_telemetry::trace::Span;
 use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
@@ -35,6 +36,8 @@ pub(super) struct Legs {
 #[derive(Debug)]
 pub(super) struct Running {
     message: LegMessage,
+    /// What of the mail server's own it mostly waited for.
+    held_by: Option<Hold>,
     cancel: CancellationToken,
     abort: AbortHandle,
 }
@@ -88,7 +91,7 @@ impl Legs {
         self.traces.clear();
     }
 
-    fn start(&mut self, runner: Arc<Runner>, errand: Errand) {
+    fn start(&mut self, runner: Arc<Runner>, errand: Errand, held_by: Option<Hold>) {
         let (message, cancel) = (errand.message.clone(), errand.cancel.clone());
         let context = errand.span.as_ref().map(Span::context);
         let span = tracing::info_span!(
@@ -115,7 +118,7 @@ impl Legs {
         };
         let abort = self.tasks.spawn(work.instrument(span));
         self.by_leg.insert(message.leg, abort.id());
-        self.running.insert(abort.id(), Running { message, cancel, abort });
+        self.running.insert(abort.id(), Running { message, held_by, cancel, abort });
     }
 
     /// `None` for a task whose leg has been started anew: its end says nothing.
@@ -131,7 +134,7 @@ impl Legs {
 }
 
 impl<Q: WorkerQueue> Drive<Q> {
-    pub(super) fn start_leg(&mut self, leg: LegId, message: LegMessage) {
+    pub(super) fn start_leg(&mut self, leg: LegId, message: LegMessage, held_by: Option<Hold>) {
         tracing::debug!(%leg, dispatch = message.dispatch.0, "a leg starts");
         // Never two sockets for one leg, whatever went before.
         self.legs.abort(leg);
@@ -143,7 +146,7 @@ impl<Q: WorkerQueue> Drive<Q> {
             cancel: CancellationToken::new(),
             fence: self.fence.clone(),
         };
-        self.legs.start(Arc::clone(&self.runner), errand);
+        self.legs.start(Arc::clone(&self.runner), errand, held_by);
     }
 
     /// A leg's socket is closed: its slot is free, and then what it found is published.
@@ -152,10 +155,15 @@ impl<Q: WorkerQueue> Drive<Q> {
             Ok((id, ran)) => (id, Ok(ran)),
             Err(error) => (error.id(), Err(error)),
         };
-        let Some(Running { message, .. }) = self.legs.forget(id) else { return };
+        let Some(Running { message, held_by, .. }) = self.legs.forget(id) else { return };
         let (leg, dispatch) = (message.leg, message.dispatch);
         match ran {
-            Ok(Some(Ran::Ended(end))) => self.leg_reported(leg, dispatch, end).await,
+            Ok(Some(Ran::Ended(mut end))) => {
+                if let Some(held_by) = held_by {
+                    order::note_held_by(&mut end.report, held_by);
+                }
+                self.leg_reported(leg, dispatch, end).await;
+            }
             Ok(Some(Ran::Returned(returned))) => {
                 self.tell(Event::Ended(leg, Ending::UNTOLD)).await;
                 self.publish_if_held(leg, dispatch, Outcome::Returned(returned));

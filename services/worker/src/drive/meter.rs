@@ -48,7 +48,7 @@ impl Meter {
         if self.summed.is_none_or(|summed| SUM_UP <= now.since(summed)) {
             self.summed = Some(now);
             let load = engine.load();
-            metrics::held(load.shards, load.running, load.bulk_places);
+            metrics::holds(load.shards, load.running, load.bulk_places);
             metrics::limiters(&mut self.limiter, engine.all_states(now));
         }
     }

@@ -42,7 +42,7 @@ impl Shard {
         }
         let untouched = |key: &GroupKey| {
             let settings = self.settings.get(key);
-            Some(super::made(settings, self.default?, now))
+            Some(super::made(settings, self.default?, now, &self.rules))
         };
         let keys = self.groups.keys().chain(self.settings.keys()).chain(waiting.keys().copied());
         let keys: std::collections::BTreeSet<&GroupKey> = keys.filter(|key| wanted(key)).collect();

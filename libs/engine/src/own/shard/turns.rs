@@ -5,9 +5,12 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use mailfleet_model::fleet::{GroupKey, JobClass, LegId, ReturnReason, ShardIndex, StartRule};
+use mailfleet_model::fleet::{
+    GroupKey, Hold, JobClass, LegId, ReturnReason, ShardIndex, StartRule,
+};
 
 use super::{Shard, Stage, made};
+use crate::own::delay::Delays;
 use crate::own::{Action, Offer};
 use crate::time::Monotonic;
 
@@ -106,13 +109,13 @@ impl Shard {
         let queue = self.queues.get_mut(line)?;
         let settings = self.settings.get(&line.group);
         let group = self.groups.entry(line.group.clone());
-        let group = group.or_insert_with(|| made(settings, default, now));
+        let group = group.or_insert_with(|| made(settings, default, now, rules));
         let mut place = 0;
         let leg = loop {
             let leg = *queue.get(place)?;
             // What was returned or cancelled meanwhile leaves its place here.
-            let waits = |held: &&super::Held| matches!(held.stage, Stage::Waiting(_));
-            let Some(held) = self.legs.get(&leg).filter(waits) else {
+            let waits = |held: &&mut super::Held| matches!(held.stage, Stage::Waiting(_));
+            let Some(held) = self.legs.get_mut(&leg).filter(waits) else {
                 queue.remove(place);
                 continue;
             };
@@ -122,17 +125,22 @@ impl Shard {
                     return None;
                 }
                 // Another leg may be of a mailbox or source that has room.
-                Err((ReturnReason::Busy, _)) => place += 1,
+                Err((ReturnReason::Busy, _)) => {
+                    held.passed_over.get_or_insert(now);
+                    place += 1;
+                }
                 Err(_) => return None,
             }
         };
         queue.remove(place);
         self.started += 1;
         self.started_bulk += u32::from(line.class.is_bulk());
+        let delays = group.delays(line.class, now);
         let held = self.legs.get_mut(&leg)?;
+        held.held_by = held.cause(delays, now);
         let (stage, action) = match held.offer.start {
             StartRule::Ask => (Stage::Asking(now), Action::Ask(leg, held.offer.dispatch)),
-            StartRule::Free => (Stage::Running, Action::Start(leg, held.offer.tag)),
+            StartRule::Free => (Stage::Running, Action::Start(leg, held.offer.tag, held.held_by)),
         };
         held.stage = stage;
         Some(action)
@@ -140,6 +148,16 @@ impl Shard {
 }
 
 impl super::Held {
+    /// What it has mostly waited for, by its group's times.
+    fn cause(&self, delays: Delays, now: Monotonic) -> Option<Hold> {
+        let since = self.waits_since()?;
+        let mut delays = delays.since(self.before);
+        if let Some(passed_over) = self.passed_over {
+            delays.add(Hold::Sessions, now.since(passed_over));
+        }
+        delays.cause(now.since(since))
+    }
+
     fn waits_since(&self) -> Option<Monotonic> {
         match self.stage {
             Stage::Waiting(since) => Some(since),

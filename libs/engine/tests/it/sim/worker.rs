@@ -221,7 +221,7 @@ impl World {
             traceparent: None,
         };
         match action {
-            Action::Start(leg, _) => self.dial(index, leg),
+            Action::Start(leg, ..) => self.dial(index, leg),
             Action::Ask(leg, dispatch) if self.mutation == Some(Mutation::NeverAsk) => {
                 let answer = StartAnswer::Go;
                 self.engine(index, Event::Heard(Control::Start { leg, dispatch, answer }));

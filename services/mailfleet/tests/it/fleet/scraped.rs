@@ -109,11 +109,19 @@ async fn prometheus_sees_every_process_and_what_it_did() {
     client.finish(Duration::from_secs(60)).await;
     #[expect(clippy::cast_precision_loss, reason = "a few dozen")]
     let (jobs, processes) = (JOBS as f64, (USUAL.n_gateways + USUAL.n_workers) as f64);
+    let held_by = |matcher| {
+        format!("sum(mailfleet_limiter_wait_duration_seconds_count{{mailfleet_held_by{matcher}")
+    };
     let wanted = [
         ("sum(up{job=~\"mailfleet.*\"})", processes),
         ("sum(mailfleet_jobs_total)", jobs),
         ("sum(mailfleet_jobs_total{mailfleet_verdict=\"FAULTY\"})", jobs / 10.0),
         ("sum(mailfleet_job_queue_duration_seconds_count)", jobs),
+        // Forty jobs at once at four mail servers with three sessions each: some have to wait for a
+        // session, and no mail server is down, paced or paused.
+        ("sum(mailfleet_job_queue_duration_seconds_count{mailfleet_held_by!=\"\"})", jobs),
+        (&held_by("=\"SESSIONS\"}) > bool 0"), 1.0),
+        (&held_by("=~\"RATE|BREAKER|PAUSED\"}) or vector(0)"), 0.0),
         // A leg is not tried at all where the other one's password was refused before.
         ("sum(mailfleet_job_attempts_count) > bool 40", 1.0),
         ("sum(mailfleet_shard_owned)", 16.0),
