@@ -7,10 +7,10 @@ use mailfleet_model::JobId;
 use mailfleet_model::fleet::{
     Added, Admission, BatchChange, BatchDraft, BatchId, BatchOpened, BatchRecord, BatchReport,
     BatchView, CauseCount, Census, Dispatch, Erased, Fed, Forgotten, GroupId, GroupKey,
-    GroupLimits, GroupSettings, GroupView, ItemDraft, ItemFilter, ItemRecord, JobChange, JobDraft,
-    JobFilter, JobPage, JobState, JobView, LegId, LegRecord, Notice, NoticeAges, NoticePage,
-    NoticeTurn, Recent, Release, ShardIndex, Store, StoreError, SubmitView, Submitted, TenantId,
-    Timestamp, Usage, ZoneName,
+    GroupLimits, GroupOccupancy, GroupSettings, GroupView, ItemDraft, ItemFilter, ItemRecord,
+    JobChange, JobDraft, JobFilter, JobPage, JobState, JobView, LegId, LegRecord, Notice,
+    NoticeAges, NoticePage, NoticeTurn, Recent, Release, ShardIndex, Store, StoreError, SubmitView,
+    Submitted, TenantId, Timestamp, Usage, ZoneName,
 };
 
 use crate::config::Defaults;
@@ -24,6 +24,7 @@ use crate::work::group::{Group, Groups, SetGroup, SpreadGroups};
 use crate::work::items::{Items, OpenItems};
 use crate::work::job::{Job, Jobs, Now, TenantUsage, Versions};
 use crate::work::notices::{ForgetNotices, Notices, NoticesToPublish, PlaceNotices};
+use crate::work::occupancy::{Occupancy, SetGroups};
 use crate::work::published::MarkPublished;
 use crate::work::redrive::Redrive;
 use crate::work::release::ReleaseLegs;
@@ -155,6 +156,14 @@ impl<B: Backend> Store for SqlStore<B> {
     ) -> Result<Vec<GroupSettings>, StoreError> {
         let (zone, defaults) = (zone.clone(), self.defaults.clone());
         plain(self, Groups { zone, shard, defaults }).await
+    }
+
+    async fn set_groups(&self) -> Result<Vec<GroupSettings>, StoreError> {
+        plain(self, SetGroups { defaults: self.defaults.clone() }).await
+    }
+
+    async fn occupancy(&self, groups: &[GroupId]) -> Result<Vec<GroupOccupancy>, StoreError> {
+        plain(self, Occupancy { groups: groups.to_vec(), defaults: self.defaults.clone() }).await
     }
 
     async fn set_group(

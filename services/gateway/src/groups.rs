@@ -7,8 +7,8 @@ use mailfleet_api::fleet::{self, GroupListing, Known};
 use mailfleet_api::v1;
 use mailfleet_api::v1::limit_group::Condition;
 use mailfleet_model::fleet::{
-    Control, GatewayQueue, GroupId, GroupKey, GroupLimits, GroupSettings, GroupState, ShardIndex,
-    Store, StoreError, ZoneName, shard_of,
+    Control, GatewayQueue, GroupId, GroupKey, GroupLimits, GroupOccupancy, GroupSettings,
+    GroupState, ShardIndex, Store, StoreError, ZoneName, shard_of,
 };
 
 use crate::gateway::Gateway;
@@ -47,9 +47,7 @@ impl<S: Store, Q: GatewayQueue> Gateway<S, Q> {
         let named = self.config.group_limits.iter();
         for (key, limits) in named.filter(|(key, _)| self.shard(key) == shard) {
             if all.iter().all(|settings| settings.group.key != *key) {
-                let group = GroupId { zone: zone.clone(), key: key.clone() };
-                // Version 0: whatever an operator sets is newer.
-                all.push(GroupSettings { group, limits: *limits, paused: false, version: 0 });
+                all.push(configured(key, *limits, zone));
             }
         }
         Ok(all)
@@ -57,20 +55,25 @@ impl<S: Store, Q: GatewayQueue> Gateway<S, Q> {
 
     /// All that is known about a group.
     pub(crate) async fn known(&self, group: &GroupId) -> Result<Known, StoreError> {
-        let settings = self.store.group(group).await?;
+        let occupancy = self.occupancy(group).await?;
         let owner = self.state(group).await;
-        self.closer(settings, owner).await
+        Ok(self.closer(occupancy, owner))
     }
 
-    async fn closer(
-        &self,
-        settings: GroupSettings,
-        owner: Option<GroupState>,
-    ) -> Result<Known, StoreError> {
-        let occupancy = self.occupancy(&settings.group).await?;
+    /// How full a group is.
+    pub(crate) async fn occupancy(&self, group: &GroupId) -> Result<GroupOccupancy, StoreError> {
+        let mut found = self.store.occupancy(std::slice::from_ref(group)).await?;
+        found.pop().ok_or_else(|| StoreError::Corrupt {
+            operation: "look how full a group is",
+            what: "no look at it".to_owned(),
+        })
+    }
+
+    fn closer(&self, occupancy: GroupOccupancy, owner: Option<GroupState>) -> Known {
+        let GroupOccupancy { settings, out, waiting } = occupancy;
         let shard = self.shard(&settings.group.key);
         let part = self.part(&settings.limits, &settings.group.zone);
-        Ok(Known { settings, part, shard, out: occupancy.out, waiting: occupancy.waiting, owner })
+        Known { settings, part, shard, out, waiting, owner }
     }
 
     /// One page of the groups that there is something to say about.
@@ -86,12 +89,11 @@ impl<S: Store, Q: GatewayQueue> Gateway<S, Q> {
             is_after && listing.wants(key, &conditions)
         });
         let more = listing.page_size < seen.len();
-        let (mut groups, mut last) = (Vec::new(), String::new());
-        for ((key, zone), seen) in seen.into_iter().take(listing.page_size) {
-            let group = GroupId { zone, key };
-            last = fleet::group_name(&group);
-            groups.push(self.shown(group, seen).await?);
-        }
+        let page = seen.into_iter().take(listing.page_size);
+        let page: Vec<_> =
+            page.map(|((key, zone), seen)| (GroupId { zone, key }, seen.owner)).collect();
+        let last = page.last().map(|(group, _)| fleet::group_name(group)).unwrap_or_default();
+        let groups = self.shown(page).await?;
         let next_page_token = if more { last } else { String::new() };
         Ok(v1::ListLimitGroupsResponse { groups, next_page_token })
     }
@@ -111,11 +113,9 @@ impl<S: Store, Q: GatewayQueue> Gateway<S, Q> {
             .collect();
         let sick = ranked.iter().filter(|((is_sick, ..), ..)| *is_sick).count();
         ranked.sort_by_key(|(rank, ..)| Reverse(*rank));
-        let mut groups = Vec::new();
-        for (_, group, seen) in ranked.into_iter().take(most) {
-            groups.push(self.shown(group, seen).await?);
-        }
-        Ok(Ranked { groups, total, sick })
+        let first = ranked.into_iter().take(most);
+        let groups = self.shown(first.map(|(_, group, seen)| (group, seen.owner)).collect());
+        Ok(Ranked { groups: groups.await?, total, sick })
     }
 
     fn conditions(&self, zone: &ZoneName, seen: &Seen) -> Vec<Condition> {
@@ -125,24 +125,32 @@ impl<S: Store, Q: GatewayQueue> Gateway<S, Q> {
         fleet::conditions(paused, seen.waiting, is_shut_out, seen.owner.as_ref())
     }
 
-    async fn shown(&self, group: GroupId, seen: Seen) -> Result<v1::LimitGroup, StoreError> {
-        let settings = match seen.settings {
-            Some(settings) => settings,
-            None => self.store.group(&group).await?,
-        };
-        Ok(fleet::group(&self.closer(settings, seen.owner).await?))
+    /// Groups with what their owners say of them, in their order.
+    async fn shown(
+        &self,
+        groups: Vec<(GroupId, Option<GroupState>)>,
+    ) -> Result<Vec<v1::LimitGroup>, StoreError> {
+        let ids: Vec<GroupId> = groups.iter().map(|(group, _)| group.clone()).collect();
+        let found = self.store.occupancy(&ids).await?;
+        let mut found: BTreeMap<GroupId, GroupOccupancy> =
+            found.into_iter().map(|look| (look.settings.group.clone(), look)).collect();
+        let show = |(group, owner)| Some(fleet::group(&self.closer(found.remove(&group)?, owner)));
+        Ok(groups.into_iter().filter_map(show).collect())
     }
 
     /// In the order of a list: by key, then by zone.
     async fn seen(&self) -> Result<BTreeMap<(GroupKey, ZoneName), Seen>, StoreError> {
         let place = |group: &GroupId| (group.key.clone(), group.zone.clone());
         let (mut all, zones) = (BTreeMap::<_, Seen>::new(), self.zones());
-        for zone in &zones {
-            for shard in (0..self.rules.collect.shards.get()).map(ShardIndex) {
-                for settings in self.settings(zone, shard).await? {
-                    let place = place(&settings.group);
-                    all.entry(place).or_default().settings = Some(settings);
-                }
+        for settings in self.store.set_groups().await? {
+            let place = place(&settings.group);
+            all.entry(place).or_default().settings = Some(settings);
+        }
+        // What the configuration names holds where no operator has said otherwise.
+        for (key, limits) in &self.config.group_limits {
+            for zone in &zones {
+                let seen = all.entry((key.clone(), zone.clone())).or_default();
+                seen.settings.get_or_insert_with(|| configured(key, *limits, zone));
             }
         }
         let age = std::time::Duration::ZERO;
@@ -198,4 +206,11 @@ impl<S: Store, Q: GatewayQueue> Gateway<S, Q> {
     fn shard(&self, key: &GroupKey) -> ShardIndex {
         shard_of(key, self.rules.collect.shards)
     }
+}
+
+/// What the configuration says of a group.
+fn configured(key: &GroupKey, limits: GroupLimits, zone: &ZoneName) -> GroupSettings {
+    let group = GroupId { zone: zone.clone(), key: key.clone() };
+    // Version 0: whatever an operator sets is newer.
+    GroupSettings { group, limits, paused: false, version: 0 }
 }

@@ -7,8 +7,7 @@ use std::time::Duration;
 
 use mailfleet_model::JobId;
 use mailfleet_model::fleet::{
-    Control, GatewayQueue, GroupId, GroupState, GroupView, HeldLeg, Release, Store, StoreError,
-    WorkerId,
+    Control, GatewayQueue, GroupId, GroupState, HeldLeg, Store, WorkerId,
 };
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
@@ -72,35 +71,7 @@ impl Drop for Open<'_> {
     }
 }
 
-/// How full a group is, as the store has it.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Occupancy {
-    /// Legs that are out.
-    pub(crate) out: u32,
-    /// Legs that wait for their turn; where very many do, not all are counted.
-    pub(crate) waiting: u32,
-}
-
 impl<S: Store, Q: GatewayQueue> Gateway<S, Q> {
-    /// How full a group is. Looks through the eyes of dispatch, and releases nothing.
-    pub(crate) async fn occupancy(&self, group: &GroupId) -> Result<Occupancy, StoreError> {
-        let seen = Mutex::new(Occupancy::default());
-        let look = |view: &GroupView| {
-            let waiting: usize = view.lanes.iter().map(|lane| lane.legs.len()).sum();
-            let waiting = u32::try_from(waiting).unwrap_or(u32::MAX);
-            let out = view.out.interactive.saturating_add(view.out.bulk);
-            *seen.lock().unwrap_or_else(PoisonError::into_inner) = Occupancy { out, waiting };
-            Release::default()
-        };
-        self.store.release(group, look).await?;
-        let seen = seen.into_inner().unwrap_or_else(PoisonError::into_inner);
-        if 0 < seen.waiting {
-            // For the sweep the look was a dispatch: make up for it.
-            self.wakes.wake([group.clone()]);
-        }
-        Ok(seen)
-    }
-
     /// What its owner says about a group; `None` if nobody answers.
     pub(crate) async fn state(&self, group: &GroupId) -> Option<GroupState> {
         self.owner(group, None).await.and_then(|answer| answer.state(group).cloned())

@@ -57,6 +57,23 @@ pub struct GroupSettings {
     pub version: u64,
 }
 
+/// How full a group is, as the store has it. Read without a lock: a moment later it may differ.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroupOccupancy {
+    /// Its settings; the defaults, with version 0, if it has none of its own.
+    pub settings: GroupSettings,
+    /// Legs that are `RELEASED` or `PUBLISHED`.
+    pub out: u32,
+    /// Legs that are `READY`, without those of paused batches: up to
+    /// [`GroupOccupancy::MOST_WAITING`].
+    pub waiting: u32,
+}
+
+impl GroupOccupancy {
+    /// Where more legs wait, no more are counted: a batch may have any number of them.
+    pub const MOST_WAITING: u32 = 3_000;
+}
+
 /// What holds in a group at its owner, as operators see it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GroupState {

@@ -26,7 +26,7 @@ pub use batch::{
     BatchState, BatchView, DomainView, Fed, HeldItem, PauseCause,
 };
 pub use census::{Census, Recent};
-pub use group::{GroupLimits, GroupSettings, GroupState, Hold, Rate};
+pub use group::{GroupLimits, GroupOccupancy, GroupSettings, GroupState, Hold, Rate};
 pub use id::{
     Attempt, BatchId, Dispatch, GatewayId, GroupId, GroupKey, InvalidName, LegId, LegKind,
     PoolName, TenantId, WorkerId, ZoneName,

@@ -16,7 +16,7 @@ use super::batch::{
     BatchChange, BatchDraft, BatchOpened, BatchRecord, BatchReport, BatchView, Fed,
 };
 use super::census::{Census, Recent};
-use super::group::{GroupLimits, GroupSettings};
+use super::group::{GroupLimits, GroupOccupancy, GroupSettings};
 use super::id::{BatchId, Dispatch, GroupId, GroupKey, LegId, TenantId, ZoneName};
 use super::item::{Added, CauseCount, ItemDraft, ItemFilter, ItemRecord};
 use super::job::{JobClass, JobDraft, JobRecord, JobState};
@@ -223,6 +223,16 @@ pub trait Store: Send + Sync + 'static {
         zone: &ZoneName,
         shard: ShardIndex,
     ) -> impl Future<Output = Result<Vec<GroupSettings>, StoreError>> + Send;
+
+    /// All groups of all zones and shards that have settings of their own, by zone and name.
+    fn set_groups(&self) -> impl Future<Output = Result<Vec<GroupSettings>, StoreError>> + Send;
+
+    /// How full these groups are, by zone and name; groups that nobody named before as well.
+    /// Costs as much as there are groups and legs in them, and one trip for all.
+    fn occupancy(
+        &self,
+        groups: &[GroupId],
+    ) -> impl Future<Output = Result<Vec<GroupOccupancy>, StoreError>> + Send;
 
     /// Sets what a group allows as a whole and whether it is paused, in all these zones at
     /// once, and gives them one version that is greater than any that they had. Returns the

@@ -12,6 +12,7 @@ pub(crate) mod group;
 pub(crate) mod items;
 pub(crate) mod job;
 pub(crate) mod notices;
+pub(crate) mod occupancy;
 pub(crate) mod published;
 pub(crate) mod redrive;
 pub(crate) mod release;

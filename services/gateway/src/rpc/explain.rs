@@ -14,14 +14,14 @@ use mailfleet_api::v1::leg_explanation::Reason;
 use mailfleet_engine::budget::{Try, may_try};
 use mailfleet_engine::rules::DispatchRules;
 use mailfleet_model::fleet::{
-    GatewayQueue, GroupId, GroupSettings, GroupState, HeldStage, JobView, LegEnd, LegRecord,
-    LegState, LegSummary, LegView, Store, StoreError, Timestamp, WorkerId,
+    GatewayQueue, GroupId, GroupOccupancy, GroupSettings, GroupState, HeldStage, JobView, LegEnd,
+    LegRecord, LegState, LegSummary, LegView, Store, StoreError, Timestamp, WorkerId,
 };
 use mailfleet_remedy::Language;
 use tonic::Status;
 
 use crate::gateway::Gateway;
-use crate::states::{Answer, Occupancy};
+use crate::states::Answer;
 use crate::status;
 use words::Why;
 
@@ -29,7 +29,8 @@ use words::Why;
 #[derive(Debug, Clone)]
 struct Facts {
     settings: GroupSettings,
-    occupancy: Occupancy,
+    /// Legs of it that are out.
+    out: u32,
     /// What its owner says, of the group and of the job's legs.
     answer: Option<Answer>,
     /// Who says that it owns the shard.
@@ -67,15 +68,14 @@ async fn facts<S: Store, Q: GatewayQueue>(
     row: &LegView,
 ) -> Result<Facts, StoreError> {
     let (group, shard) = (&row.leg.group, row.leg.shard);
-    let mut settings = gateway.store.group(group).await?;
+    let GroupOccupancy { mut settings, out, .. } = gateway.occupancy(group).await?;
     settings.limits = gateway.part(&settings.limits, &group.zone).unwrap_or(settings.limits);
-    let occupancy = gateway.occupancy(group).await?;
     // Only of a leg that is there can the owner say anything.
     let is_there = row.leg.state == LegState::Published;
     let job = Some(row.leg.id.job);
     let answer = if is_there { gateway.owner(group, job).await } else { None };
     let owner = gateway.members.owners(&group.zone, shard, gateway.now()).into_iter().next();
-    Ok(Facts { settings, occupancy, answer, owner })
+    Ok(Facts { settings, out, answer, owner })
 }
 
 /// Why a leg has not ended.
@@ -91,7 +91,7 @@ fn judge(row: &LegView, facts: Option<&Facts>, now: Timestamp, rules: &DispatchR
         LegState::Ready => match may_try(row.budget, leg.class, now, rules) {
             Try::NotBefore(time) => Why::KeptBack(Some(time.since(now))),
             Try::NotByItself => Why::KeptBack(None),
-            Try::Allowed => Why::Turn { limit, out: facts.occupancy.out },
+            Try::Allowed => Why::Turn { limit, out: facts.out },
         },
         LegState::Snoozed => match (leg.returned, &leg.end) {
             // A run clears why it was given back before.

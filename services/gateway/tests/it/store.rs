@@ -8,10 +8,10 @@ use mailfleet_model::JobId;
 use mailfleet_model::fleet::{
     Added, Admission, BatchChange, BatchDraft, BatchId, BatchOpened, BatchRecord, BatchReport,
     BatchView, CauseCount, Census, Dispatch, Erased, Fed, Forgotten, GroupId, GroupKey,
-    GroupLimits, GroupSettings, GroupView, ItemDraft, ItemFilter, ItemRecord, JobChange, JobDraft,
-    JobFilter, JobPage, JobState, JobView, LegId, LegRecord, Notice, NoticeAges, NoticePage,
-    NoticeTurn, Recent, Release, ShardIndex, Store, StoreError, SubmitView, Submitted, TenantId,
-    Timestamp, Usage, ZoneName,
+    GroupLimits, GroupOccupancy, GroupSettings, GroupView, ItemDraft, ItemFilter, ItemRecord,
+    JobChange, JobDraft, JobFilter, JobPage, JobState, JobView, LegId, LegRecord, Notice,
+    NoticeAges, NoticePage, NoticeTurn, Recent, Release, ShardIndex, Store, StoreError, SubmitView,
+    Submitted, TenantId, Timestamp, Usage, ZoneName,
 };
 use mailfleet_store::{Config as StoreConfig, Defaults, SqliteStore};
 
@@ -150,6 +150,14 @@ impl Store for TestStore {
         shard: ShardIndex,
     ) -> Result<Vec<GroupSettings>, StoreError> {
         self.there()?.groups(zone, shard).await
+    }
+
+    async fn set_groups(&self) -> Result<Vec<GroupSettings>, StoreError> {
+        self.there()?.set_groups().await
+    }
+
+    async fn occupancy(&self, groups: &[GroupId]) -> Result<Vec<GroupOccupancy>, StoreError> {
+        self.there()?.occupancy(groups).await
     }
 
     async fn set_group(

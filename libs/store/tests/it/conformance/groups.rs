@@ -3,7 +3,9 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use mailfleet_model::fleet::{GroupLimits, GroupSettings, Rate, ShardIndex, Store};
+use mailfleet_model::fleet::{
+    GroupId, GroupLimits, GroupOccupancy, GroupSettings, Rate, ShardIndex, Store,
+};
 
 use super::{Place, submit};
 use crate::samples::{self, draft, group, group_in, limits};
@@ -53,6 +55,64 @@ pub(crate) async fn a_shard_lists_groups_with_settings_of_their_own(place: &impl
     assert_eq!(listed, [expect[1].clone(), expect[0].clone()]);
     assert_eq!(store.groups(&zone, ShardIndex(2)).await.unwrap(), [expect[2].clone()]);
     assert!(store.groups(&zone, ShardIndex(3)).await.unwrap().is_empty());
+}
+
+pub(crate) async fn groups_of_all_zones_and_shards_are_listed_at_once(place: &impl Place) {
+    let store = place.open().await;
+    assert_eq!(store.set_groups().await.unwrap(), []);
+    submit(&store, &samples::in_group(1, "unset")).await;
+    let mut expect = Vec::new();
+    for (zone, key, shard) in [("tokyo", "a", 9), ("default", "b", 2), ("default", "a", 1)] {
+        let group = group_in(zone, key);
+        expect.insert(0, samples::set(&store, &group, shard, limits(3), true).await);
+    }
+    assert_eq!(store.set_groups().await.unwrap(), expect);
+}
+
+pub(crate) async fn how_full_groups_are_is_told_of_all_at_once(place: &impl Place) {
+    let store = place.open().await;
+    assert_eq!(store.occupancy(&[]).await.unwrap(), []);
+    for number in 1..=3 {
+        submit(&store, &samples::in_group(number, "a")).await;
+    }
+    submit(&store, &samples::in_group(4, "b")).await;
+    let set = samples::set(&store, &group("b"), 1, limits(7), true).await;
+    super::release(&store, "a", 1).await;
+    // Names may hold whatever is printable.
+    let odd = group(r#"name:'"\$1"#);
+    let groups = ["b", "a"].map(group).into_iter().chain([odd.clone(), group_in("tokyo", "a")]);
+    let found = store.occupancy(&groups.collect::<Vec<_>>()).await.unwrap();
+    let unset = |group: GroupId| GroupSettings {
+        group,
+        limits: samples::default_limits(),
+        paused: false,
+        version: 0,
+    };
+    let expect = [
+        (unset(group("a")), 1, 2),
+        (set, 0, 1),
+        (unset(odd), 0, 0),
+        (unset(group_in("tokyo", "a")), 0, 0),
+    ];
+    let expect = expect.map(|(settings, out, waiting)| GroupOccupancy { settings, out, waiting });
+    assert_eq!(found, expect);
+}
+
+pub(crate) async fn legs_of_paused_batches_do_not_count_as_waiting(place: &impl Place) {
+    let store = place.open().await;
+    submit(&store, &samples::in_group(1, "a")).await;
+    let waiting = async || store.occupancy(&[group("a")]).await.unwrap()[0].waiting;
+    assert_eq!(waiting().await, 1);
+    place.meddle("UPDATE legs SET batch = job").await;
+    place
+        .meddle(
+            "INSERT INTO batches (id, tenant, created, paused) \
+             SELECT batch, tenant, 0, 'OPERATOR' FROM legs",
+        )
+        .await;
+    assert_eq!(waiting().await, 0);
+    place.meddle("UPDATE batches SET paused = NULL").await;
+    assert_eq!(waiting().await, 1);
 }
 
 pub(crate) async fn settings_are_those_of_every_zone_that_they_are_set_in(place: &impl Place) {

@@ -124,6 +124,9 @@ macro_rules! suite {
         $crate::conformance::suite!(@module groups $place:
             a_group_without_settings_has_the_defaults,
             settings_are_kept_with_a_version,
+            groups_of_all_zones_and_shards_are_listed_at_once,
+            how_full_groups_are_is_told_of_all_at_once,
+            legs_of_paused_batches_do_not_count_as_waiting,
             settings_are_those_of_every_zone_that_they_are_set_in,
             a_shard_lists_groups_with_settings_of_their_own,
         );

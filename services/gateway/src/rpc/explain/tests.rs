@@ -39,7 +39,7 @@ fn facts() -> Facts {
     let group = fixtures::leg(0).group;
     Facts {
         settings: GroupSettings { group, limits, paused: false, version: 0 },
-        occupancy: Occupancy { out: 15, waiting: 3 },
+        out: 15,
         answer: None,
         owner: Some(worker()),
     }
