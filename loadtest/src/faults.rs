@@ -13,6 +13,7 @@ use nix::sys::signal::Signal;
 use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, sleep_until};
+use tonic::Code;
 
 use crate::caller::Gateways;
 use crate::fleet::Fleet;
@@ -154,6 +155,15 @@ pub(crate) async fn settled(gateways: &Gateways, limit: Duration) -> anyhow::Res
         });
         if is_settled {
             return Ok(());
+        }
+        // No time makes these better.
+        if let Err(status) = &answer
+            && matches!(status.code(), Code::Unauthenticated | Code::PermissionDenied)
+        {
+            anyhow::bail!(
+                "the fleet wants a token of the role admin (MAILFLEET_TOKEN): {}",
+                status.message()
+            );
         }
         anyhow::ensure!(began.elapsed() < limit, "not every shard has an owner: {answer:?}");
         sleep(Duration::from_millis(200)).await;

@@ -66,7 +66,7 @@ pub(crate) fn read(path: &Path) -> anyhow::Result<Vec<Session>> {
 pub(crate) struct Facts {
     /// Sessions at once that each server allows.
     pub(crate) limits: BTreeMap<String, u32>,
-    /// The addresses that sessions may come from; empty: any.
+    /// The addresses that sessions may come from; empty: they are not known.
     pub(crate) pool: BTreeSet<IpAddr>,
     /// How often each mailbox was asked for.
     pub(crate) asked: BTreeMap<String, u64>,
@@ -81,7 +81,7 @@ pub(crate) struct Judgement {
     pub(crate) over_limit: u64,
     /// The first of them, in words.
     pub(crate) first_over: Option<String>,
-    /// Sessions from addresses outside the pool.
+    /// Sessions from addresses outside the pool; none is found where that is not known.
     pub(crate) foreign: u64,
     /// Logins beyond one for each validation and server.
     pub(crate) repeated: u64,

@@ -138,8 +138,12 @@ async fn once(arguments: &Arguments, scenario: &Scenario, out: &Path) -> anyhow:
     sessions.sort_by_key(|session| session.opened);
     progress.end();
     let judgement = history::judge(sessions.clone(), &facts(scenario, arguments, &seen));
-    let result = put_together(scenario, calibration, seen, &sessions, &judgement);
+    let is_given = !arguments.gateway.is_empty();
+    let result = put_together(scenario, calibration, seen, &sessions, &judgement, is_given);
     let mut environment = environment;
+    if is_given {
+        environment.push(("given fleet".to_owned(), arguments.gateway.join(", ")));
+    }
     environment.push(("load average after".to_owned(), load_after));
     let mut result = RunResult { environment, ..result };
     result.slos = judge(scenario, &result);
@@ -403,6 +407,7 @@ fn put_together(
     seen: Seen,
     sessions: &[Session],
     judgement: &Judgement,
+    is_given: bool,
 ) -> RunResult {
     let parts = gather(&Gathered {
         scenario,
@@ -411,6 +416,7 @@ fn put_together(
         faults: &seen.faults,
         sessions,
         judgement,
+        is_given,
     });
     let mut counts = parts.counts;
     for (plan, outcome) in &seen.batches {

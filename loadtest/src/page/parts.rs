@@ -156,7 +156,11 @@ pub(super) fn sources(run: &RunResult) -> Markup {
                 @for source in &run.sources {
                     tr {
                         td { code { (source.address) } } td.n { (source.sessions) } td.n { (source.most) }
-                        @if source.is_ours { td.good { "yes" } } @else { td.bad { "no" } }
+                        @match source.is_ours {
+                            Some(true) => { td.good { "yes" } }
+                            Some(false) => { td.bad { "no" } }
+                            None => { td.quiet { "not known" } }
+                        }
                     }
                 }
             }
@@ -224,6 +228,11 @@ pub(super) fn not_shown(run: &RunResult) -> Markup {
                 li { "Networks: everything talks over loopback, without delay or loss." }
                 li { "A machine each: generator, mail servers, broker, database and fleet share the \
                     processors, so that throughput here is that of all of them together." }
+                @if !run.counts.is_pool_known {
+                    li { "The fleet itself: it was there before the run and is known by its gateways \
+                        alone. How large it is, which limits, quotas and source addresses it has, what \
+                        else it had to do, and what its processes used was not seen." }
+                }
                 @for line in &run.not_shown { li { (line) } }
             }
         },

@@ -57,6 +57,17 @@ fn texts_are_shown_and_not_obeyed() {
 }
 
 #[test]
+fn what_is_not_known_of_a_given_fleet_is_said() {
+    let mut given = run();
+    assert!(!page(&given).contains("it was there before the run"));
+    given.counts.is_pool_known = false;
+    given.sources[0].is_ours = None;
+    let text = page(&given);
+    assert!(text.contains("it was there before the run"));
+    assert!(text.contains("not known"), "neither in the pool nor outside");
+}
+
+#[test]
 fn the_result_inside_is_the_whole_result() {
     let text = page(&run());
     let data = text.split("id=\"result\">").nth(1).and_then(|rest| rest.split("</script>").next());

@@ -28,6 +28,8 @@ pub(crate) struct Gathered<'a> {
     /// In order of time.
     pub(crate) sessions: &'a [Session],
     pub(crate) judgement: &'a Judgement,
+    /// The fleet was there before the run, and its pool is not known.
+    pub(crate) is_given: bool,
 }
 
 /// The parts of a result that follow from it.
@@ -199,6 +201,7 @@ fn counts(seen: &Gathered<'_>, phases: &[PhaseResult], troubles: &mut Vec<String
         repeated_logins: judged.repeated,
         unasked_logins: judged.unasked,
         is_watched: !judged.servers.is_empty(),
+        is_pool_known: !seen.is_given,
     }
 }
 
@@ -284,7 +287,7 @@ fn addresses(seen: &Gathered<'_>) -> Vec<SourceResult> {
     for (address, peak) in &seen.judgement.sources {
         all.push(SourceResult {
             address: address.to_string(),
-            is_ours: ours.contains(address),
+            is_ours: (!seen.is_given).then(|| ours.contains(address)),
             sessions: peak.total,
             most: peak.most,
         });

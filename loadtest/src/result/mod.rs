@@ -90,6 +90,9 @@ pub(crate) struct Counts {
     pub(crate) unasked_logins: u64,
     /// Whether simulated servers watched at all.
     pub(crate) is_watched: bool,
+    /// Whether the fleet's source addresses are known: not those of a given fleet.
+    #[serde(default)]
+    pub(crate) is_pool_known: bool,
 }
 
 /// One phase.
@@ -198,7 +201,8 @@ pub(crate) struct ServerResult {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct SourceResult {
     pub(crate) address: String,
-    pub(crate) is_ours: bool,
+    /// Whether it belongs to the fleet's pool; `None`: nobody knows the pool of a given fleet.
+    pub(crate) is_ours: Option<bool>,
     pub(crate) sessions: u64,
     /// At once, over all servers.
     pub(crate) most: u64,

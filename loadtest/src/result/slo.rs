@@ -91,9 +91,17 @@ fn count(what: Counted, most: u64, run: &RunResult) -> Judged {
         Counted::WrongVerdicts => (counts.wrong_verdicts, 0 < counts.asked),
         Counted::Unclear => (counts.unclear, 0 < counts.asked),
         Counted::OverLimit => (counts.over_limit, counts.is_watched),
-        Counted::ForeignAddresses => (counts.foreign_addresses, counts.is_watched),
+        Counted::ForeignAddresses => {
+            (counts.foreign_addresses, counts.is_watched && counts.is_pool_known)
+        }
     };
-    let told = if is_known { got.to_string() } else { "nothing was watched".to_owned() };
+    let told = match (is_known, what) {
+        (true, _) => got.to_string(),
+        (false, Counted::ForeignAddresses) if counts.is_watched => {
+            "the pool of a given fleet is not known".to_owned()
+        }
+        (false, _) => "nothing was watched".to_owned(),
+    };
     let wanted = if most == 0 { "none".to_owned() } else { format!("≤ {most}") };
     judged(what.words(), wanted, told, is_known && got <= most)
 }

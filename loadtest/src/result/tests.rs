@@ -65,6 +65,7 @@ pub(crate) fn run() -> RunResult {
             sessions: 8_004,
             repeated_logins: 4,
             is_watched: true,
+            is_pool_known: true,
             ..Default::default()
         },
         troubles: Vec::new(),
@@ -110,7 +111,7 @@ pub(crate) fn run() -> RunResult {
         }],
         sources: vec![SourceResult {
             address: "127.2.0.1".to_owned(),
-            is_ours: true,
+            is_ours: Some(true),
             sessions: 8_004,
             most: 30,
         }],
@@ -119,13 +120,17 @@ pub(crate) fn run() -> RunResult {
     }
 }
 
-#[track_caller]
-fn judged(slo: Slo) -> Judged {
+/// A scenario that wants only this.
+fn with(slo: Slo) -> Scenario {
     let text = "title = \"t\"\n[[servers]]\nname = \"many\"\n[[phase]]\nname = \"calm\"\n\
                 time = \"1s\"\n[[phase.load]]\nservers = \"many\"\nrate = 1\n";
     let scenario = Scenario::parse("t", text).unwrap_or_else(|wrong| panic!("{wrong:?}"));
-    let scenario = Scenario { slos: vec![slo], ..scenario };
-    let all = judge(&scenario, &run());
+    Scenario { slos: vec![slo], ..scenario }
+}
+
+#[track_caller]
+fn judged(slo: Slo) -> Judged {
+    let all = judge(&with(slo), &run());
     assert_eq!(all.len(), 1, "{all:?}");
     all.into_iter().next().expect("one")
 }
@@ -201,6 +206,12 @@ fn what_was_not_measured_is_not_met() {
         most: Duration::from_secs(9),
     };
     assert!(!judged(none).is_met);
+    let foreign = Slo::Count { what: Counted::ForeignAddresses, most: 0 };
+    assert!(judged(foreign.clone()).is_met);
+    let mut given = run();
+    given.counts.is_pool_known = false;
+    let judged = judge(&with(foreign), &given);
+    assert!(judged.iter().all(|it| !it.is_met && it.got.contains("not known")), "{judged:?}");
 }
 
 #[test]
