@@ -18,10 +18,11 @@ use tokio_util::sync::CancellationToken;
 const ENTER: &str = "\x1b[?1049h\x1b[?25l\x1b[?7l";
 /// The opposite.
 const LEAVE: &str = "\x1b[?7h\x1b[?25h\x1b[?1049l";
-/// Home; what is left of a line; what is left of the screen.
+/// Home; a line is empty; it and all below it are. Before what is written: behind a line as wide as
+/// the screen the cursor stands on its last character, which would go too.
 const HOME: &str = "\x1b[H";
-const REST: &str = "\x1b[K\r\n";
-const BELOW: &str = "\x1b[K\x1b[J";
+const LINE: &str = "\x1b[K";
+const BELOW: &str = "\x1b[J";
 /// Tenths of a second that the reader of keys waits before it looks whether it is over.
 const KEYS: u8 = 2;
 /// No key stands for it: Ctrl-Z would leave a stopped program's screen behind.
@@ -87,9 +88,16 @@ impl Screen {
             anstream::AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never;
         let plain = || anstream::adapter::strip_str(picture).to_string();
         let picture = if has_colours { picture.to_owned() } else { plain() };
-        let lines: Vec<&str> = picture.lines().collect();
-        write(&format!("{HOME}{}{BELOW}", lines.join(REST)))
+        write(&frame(&picture))
     }
+}
+
+/// What puts a picture in the place of the one before.
+fn frame(picture: &str) -> String {
+    let mut lines: Vec<&str> = picture.lines().collect();
+    let last = lines.pop().unwrap_or_default();
+    let above: String = lines.iter().map(|line| format!("{LINE}{line}\r\n")).collect();
+    format!("{HOME}{above}{BELOW}{last}")
 }
 
 impl Drop for Screen {
@@ -125,5 +133,16 @@ fn read_keys(quit: &CancellationToken) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(_) => return,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_erased_behind_what_was_written() {
+        assert_eq!(frame("ab\nc\n"), "\x1b[H\x1b[Kab\r\n\x1b[Jc");
+        assert_eq!(frame(""), "\x1b[H\x1b[J");
     }
 }
