@@ -24,7 +24,7 @@ use crate::link::{Said, Ticket};
 /// Commands that can wait: an ack for each delivery that is out, and the close.
 pub(crate) const COMMANDS: usize = PREFETCH as usize + 8;
 /// Longest wait for the word that nothing is left, before the lock is given up.
-const WORD: Duration = Duration::from_secs(1);
+pub(crate) const WORD: Duration = Duration::from_secs(1);
 
 /// What a claim's task is told.
 #[derive(Debug)]

@@ -1,22 +1,28 @@
 //! The control link: what everybody hears, joined anew whenever it ends.
 //!
 //! Nothing depends on a word of it, so words are dropped rather than waited for. What one leg
-//! of a job says to the other one is worth some tries: unheard, it costs a second login.
+//! of a job says to the other one is worth some tries: unheard, it costs a second login. No
+//! word waits for the broker's answer to another one, which may take longer than a leg waits.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 
-use mailfleet_model::fleet::{Control, ControlLink, WorkerQueue};
+use futures::stream::{FuturesUnordered, StreamExt as _};
+use mailfleet_model::fleet::{Control, ControlLink, QueueError, WorkerQueue};
 use mailfleet_telemetry::chain;
 use tokio::sync::{mpsc, watch};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::drive::Happening;
 
-/// Words that wait to be sent before further ones are dropped.
+/// Words that wait to be sent before further ones are dropped; also legs' words that wait to be
+/// said again.
 const BACKLOG: usize = 256;
+/// Words that wait for the broker's answer before further ones wait to be sent.
+const AT_ONCE: usize = 256;
 /// Pause before the link is joined again.
 const PAUSE: Duration = Duration::from_millis(500);
 /// Pause before a leg's word that the broker did not take is said again, and for how long that
@@ -35,8 +41,32 @@ pub(crate) struct Voice {
 pub(crate) struct Words {
     words: mpsc::Receiver<(u64, Control)>,
     said: watch::Sender<u64>,
-    /// Legs' words that were not sent, and how long they are of use.
-    unsent: VecDeque<(Instant, Control)>,
+    /// What waits for the broker's answer, in the order in which it was sent.
+    under_way: BTreeMap<u64, Word>,
+    n_sent: u64,
+    /// The latest word that was confirmed.
+    confirmed: u64,
+    /// Legs' words that were not confirmed, in the order in which they are said again.
+    unsaid: VecDeque<Word>,
+}
+
+/// A word on its way.
+#[derive(Debug)]
+struct Word {
+    /// What its ticket says; `None` for one that is said again.
+    number: Option<u64>,
+    control: Arc<Control>,
+    /// How long it is of use to the other leg.
+    until: Instant,
+    /// When it is said, or said again.
+    at: Instant,
+}
+
+impl Word {
+    fn new(number: Option<u64>, control: Control) -> Self {
+        let at = Instant::now();
+        Self { number, control: Arc::new(control), until: at + AGAIN.1, at }
+    }
 }
 
 /// A word that was handed over, to be waited for.
@@ -51,7 +81,15 @@ pub(crate) fn voice() -> (Voice, Words, Said) {
     let (words, waiting) = mpsc::channel(BACKLOG);
     let (said, heard) = watch::channel(0);
     let voice = Voice { words, last: Arc::default() };
-    (voice, Words { words: waiting, said, unsent: VecDeque::new() }, Said(heard))
+    let words = Words {
+        words: waiting,
+        said,
+        under_way: BTreeMap::new(),
+        n_sent: 0,
+        confirmed: 0,
+        unsaid: VecDeque::new(),
+    };
+    (voice, words, Said(heard))
 }
 
 impl Voice {
@@ -71,7 +109,8 @@ impl Voice {
 }
 
 impl Said {
-    /// Waits until a word, or a later one, has been sent. Cancel-safe.
+    /// Waits until the broker has confirmed a word, or a later one, and none up to it waits for
+    /// an answer any more. Cancel-safe.
     pub(crate) async fn reached(&mut self, Ticket(number): Ticket) {
         // The link's task is gone: nothing will be said any more.
         let _ = self.0.wait_for(|said| number <= *said).await;
@@ -79,54 +118,83 @@ impl Said {
 }
 
 impl Words {
-    fn sent(&self, number: u64) {
+    /// Sends what is handed over until nobody can hand anything over any more. Cancelled, it
+    /// keeps the words of legs that were not answered.
+    async fn speak<L: ControlLink>(&mut self, link: &L) {
+        self.unanswered();
+        let mut answers = FuturesUnordered::new();
+        loop {
+            let has_room = self.under_way.len() < AT_ONCE;
+            let again = self.unsaid.front().map(|word| word.at);
+            let word = tokio::select! {
+                Some((id, answer)) = answers.next() => {
+                    self.answered(id, answer);
+                    continue;
+                }
+                () = sleep_until(again.unwrap_or_else(Instant::now)),
+                    if has_room && again.is_some() =>
+                {
+                    let word = self.unsaid.pop_front();
+                    let Some(word) = word.filter(|word| Instant::now() < word.until) else {
+                        continue;
+                    };
+                    word
+                }
+                word = self.words.recv(), if has_room => {
+                    let Some((number, control)) = word else { return };
+                    Word::new(Some(number), control)
+                }
+            };
+            let (id, control) = (self.n_sent, Arc::clone(&word.control));
+            self.n_sent += 1;
+            self.under_way.insert(id, word);
+            let mut sending = Box::pin(async move { (id, link.broadcast(&control).await) });
+            // Polled in here: words arrive in the order of their first polls.
+            match futures::poll!(sending.as_mut()) {
+                Poll::Ready((id, answer)) => self.answered(id, answer),
+                Poll::Pending => answers.push(sending),
+            }
+        }
+    }
+
+    /// The broker has answered, or never will.
+    fn answered(&mut self, id: u64, answer: Result<(), QueueError>) {
+        let Some(word) = self.under_way.remove(&id) else { return };
+        match answer {
+            Ok(()) => self.confirmed = word.number.unwrap_or(0).max(self.confirmed),
+            Err(error) => {
+                tracing::debug!(error = %chain(&error), "a control message was not sent");
+                self.say_again(word);
+            }
+        }
+        let first = self.under_way.values().filter_map(|word| word.number).min();
+        let reached = first.map_or(self.confirmed, |first| self.confirmed.min(first - 1));
         self.said.send_if_modified(|said| {
-            let later = *said < number;
-            *said = number.max(*said);
+            let later = *said < reached;
+            *said = reached.max(*said);
             later
         });
     }
 
-    /// Sends what is handed over until nobody can hand anything over any more. Cancelled, it
-    /// keeps the word of a leg that was just being sent.
-    async fn speak<L: ControlLink>(&mut self, link: &L) {
-        loop {
-            tokio::select! {
-                word = self.words.recv() => {
-                    let Some((number, control)) = word else { return };
-                    let until = Instant::now() + AGAIN.1;
-                    self.send(link, until, control).await;
-                    self.sent(number);
-                }
-                () = sleep(AGAIN.0), if !self.unsent.is_empty() => {
-                    let Some((until, control)) = self.unsent.pop_front() else { continue };
-                    if Instant::now() < until {
-                        self.send(link, until, control).await;
-                    }
-                }
-            }
+    /// The link has ended: nobody knows what became of what was under way.
+    fn unanswered(&mut self) {
+        for word in std::mem::take(&mut self.under_way).into_values() {
+            self.say_again(word);
         }
     }
 
-    async fn send<L: ControlLink>(&mut self, link: &L, until: Instant, control: Control) {
-        // Kept beforehand: the link may end while it is being sent.
-        let is_kept = matches!(control, Control::Peer { .. }) && self.unsent.len() < BACKLOG;
-        if is_kept {
-            self.unsent.push_back((until, control.clone()));
-        }
-        match link.broadcast(&control).await {
-            Ok(()) if is_kept => drop(self.unsent.pop_back()),
-            Ok(()) => {}
-            Err(error) => {
-                tracing::debug!(error = %chain(&error), "a control message was not sent");
-            }
+    /// Keeps what one leg tells the other.
+    fn say_again(&mut self, word: Word) {
+        if matches!(*word.control, Control::Peer { .. }) && self.unsaid.len() < BACKLOG {
+            let at = Instant::now() + AGAIN.0;
+            self.unsaid.push_back(Word { number: None, at, ..word });
         }
     }
 
-    /// What waits would be old by the time that the link is back.
+    /// What waits would be old by the time that the link is back, except what legs say.
     fn forget(&mut self) {
-        while let Ok((number, _)) = self.words.try_recv() {
-            self.sent(number);
+        while let Ok((_, control)) = self.words.try_recv() {
+            self.say_again(Word::new(None, control));
         }
     }
 }
@@ -166,68 +234,4 @@ async fn listen<L: ControlLink>(link: &L, happenings: &mpsc::Sender<Happening>) 
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::Mutex;
-
-    use mailfleet_model::JobId;
-    use mailfleet_model::fleet::{PeerSide, PeerWord, QueueError, WorkerId};
-    use uuid::Uuid;
-
-    use super::*;
-
-    /// A link that refuses the first words.
-    struct Balking {
-        refuses: Mutex<usize>,
-        heard: mpsc::Sender<Control>,
-    }
-
-    impl ControlLink for Balking {
-        async fn broadcast(&self, control: &Control) -> Result<(), QueueError> {
-            {
-                let mut refuses = self.refuses.lock().expect("no panic");
-                if 0 < *refuses {
-                    *refuses -= 1;
-                    return Err(QueueError::Refused { operation: "broadcast", source: None });
-                }
-            }
-            self.heard.send(control.clone()).await.expect("the test listens");
-            Ok(())
-        }
-
-        async fn tell(&self, _: &WorkerId, _: &Control) -> Result<(), QueueError> {
-            Ok(())
-        }
-
-        async fn next(&self) -> Option<Control> {
-            None
-        }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_legs_word_that_was_not_taken_is_said_again_and_nothing_else_is() {
-        let (voice, mut words, _said) = voice();
-        let (heard, mut hears) = mpsc::channel(8);
-        let link = Balking { refuses: Mutex::new(4), heard };
-        let job = JobId(Uuid::from_u128(1));
-        let peer = Control::Peer { job, side: PeerSide::Incoming, word: PeerWord::LegEnded };
-        voice.say(peer.clone());
-        voice.say(Control::Cancel(job));
-        tokio::select! {
-            () = words.speak(&link) => panic!("somebody may still speak"),
-            first = hears.recv() => assert_eq!(first, Some(peer)),
-        }
-        assert!(hears.try_recv().is_err(), "a cancel is looked up in the store");
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_word_that_nobody_takes_is_given_up() {
-        let (voice, mut words, _said) = voice();
-        let (heard, _hears) = mpsc::channel(8);
-        let link = Balking { refuses: Mutex::new(usize::MAX), heard };
-        let (job, side) = (JobId(Uuid::from_u128(1)), PeerSide::Incoming);
-        voice.say(Control::Peer { job, side, word: PeerWord::MarksTaken });
-        let far = tokio::time::timeout(AGAIN.1 * 2, words.speak(&link));
-        assert!(far.await.is_err(), "somebody may still speak");
-        assert!(words.unsent.is_empty());
-    }
-}
+mod tests;

@@ -64,7 +64,7 @@ impl RabbitLink {
         let best_effort = Publication::best_effort(key, &body);
         let publication = Publication { exchange, ..best_effort };
         let clock = Clock::new();
-        let sent = self.publisher.publish(publication);
+        let sent = self.publisher.say(publication);
         let sent = bounded("send a control message", self.deadline, sent).await;
         metrics::operated(Queue::Control, sent.as_ref().err().map(QueueError::kind), clock);
         sent

@@ -3,13 +3,18 @@
 //! A channel carries one publication at a time: so a confirm, and a message that comes
 //! back, belong to the one that is under way. A channel whose publication was given up or
 //! failed is not used again.
+//!
+//! Control messages never come back. They share a channel of their own: each is sent behind
+//! the others, and waits for nobody's confirm but its own.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use deadpool::managed::{Manager, Metrics, Object, Pool, PoolError, RecycleError, RecycleResult};
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
 use lapin::types::{AMQPValue, FieldTable};
-use lapin::{BasicProperties, Channel, Confirmation};
+use lapin::{BasicProperties, Channel, Confirmation, PublisherConfirm};
+use tokio::sync::Mutex;
 
 use super::alarm::Alarm;
 use super::line::Line;
@@ -92,6 +97,8 @@ impl Publication<'_> {
 pub(super) struct Publisher {
     line: Arc<Line>,
     pool: Pool<Channels>,
+    /// The channel of what is said to everybody.
+    words: Mutex<Option<Arc<Confirming>>>,
     alarm: Alarm,
 }
 
@@ -100,7 +107,7 @@ impl Publisher {
         let channels = Channels { line: Arc::clone(&line) };
         let pool = Pool::builder(channels).max_size(n_channels).build();
         let pool = pool.expect("a pool without timeouts needs no runtime");
-        Self { line, pool, alarm: Alarm::new() }
+        Self { line, pool, words: Mutex::default(), alarm: Alarm::new() }
     }
 
     pub(super) fn line(&self) -> &Arc<Line> {
@@ -121,34 +128,71 @@ impl Publisher {
 
     /// Publishes, and waits until the broker has confirmed it. The caller bounds the wait.
     pub(super) async fn publish(&self, publication: Publication<'_>) -> Result<(), Trouble> {
+        self.is_open()?;
+        let used = Used(Some(self.pool.get().await.map_err(pool_trouble)?));
+        let Confirming { channel, wire, .. } = used.channel();
+        let published = wire.within(async { send(channel, &publication).await?.await });
+        let answer = answer(published.await?)?;
+        used.keep();
+        answer
+    }
+
+    /// Publishes what is gone where nobody has bound a queue, and waits until the broker has
+    /// confirmed it. The caller bounds the wait.
+    ///
+    /// Several may be under way at once: they arrive in the order in which they were first
+    /// polled, and none waits for the confirm of another one.
+    pub(super) async fn say(&self, publication: Publication<'_>) -> Result<(), Trouble> {
+        debug_assert!(publication.care == Care::BestEffort, "what comes back is mixed up here");
+        self.is_open()?;
+        let (said, confirm) = {
+            // Held until it is written: so the order is kept.
+            let mut words = self.words.lock().await;
+            let usable = words.take().filter(|channel| channel.is_usable());
+            let channel = match usable {
+                Some(channel) => channel,
+                None => Arc::new(Confirming::open(&self.line).await?),
+            };
+            let said = Said { channel: Arc::clone(&channel), is_answered: false };
+            *words = Some(channel);
+            let sent = send(&said.channel.channel, &publication);
+            let confirm = said.channel.wire.within(sent).await?;
+            (said, confirm)
+        };
+        let confirmation = said.channel.wire.within(confirm).await?;
+        said.answered();
+        answer(confirmation)?
+    }
+
+    /// Whether the broker takes publications.
+    fn is_open(&self) -> Result<(), Trouble> {
         // The client would write nothing before the alarm ends, and keep what it is given.
         let blocked = self.line.live().is_some_and(|wire| wire.is_blocked());
         self.alarm.seen(blocked);
-        if blocked {
-            return Err(Trouble::Blocked);
-        }
-        let used = Used(Some(self.pool.get().await.map_err(pool_trouble)?));
-        let Confirming { channel, wire } = used.channel();
-        let published = wire.within(async {
-            let confirm = channel.basic_publish(
-                publication.exchange.into(),
-                publication.key.into(),
-                publication.options(),
-                publication.body,
-                publication.properties(),
-            );
-            confirm.await?.await
-        });
-        let answer = match published.await? {
-            Confirmation::Ack(None) => Ok(()),
-            // The broker confirms what it sends back, too.
-            Confirmation::Ack(Some(_)) => Err(Trouble::Unroutable),
-            Confirmation::Nack(_) => Err(Trouble::Full),
-            // The channel is not in confirm mode: nobody knows.
-            Confirmation::NotRequested => return Err(Trouble::Ended),
-        };
-        used.keep();
-        answer
+        if blocked { Err(Trouble::Blocked) } else { Ok(()) }
+    }
+}
+
+async fn send(channel: &Channel, publication: &Publication<'_>) -> lapin::Result<PublisherConfirm> {
+    let sent = channel.basic_publish(
+        publication.exchange.into(),
+        publication.key.into(),
+        publication.options(),
+        publication.body,
+        publication.properties(),
+    );
+    sent.await
+}
+
+/// What the broker says about a publication; the outer error: nobody knows.
+fn answer(confirmation: Confirmation) -> Result<Result<(), Trouble>, Trouble> {
+    match confirmation {
+        Confirmation::Ack(None) => Ok(Ok(())),
+        // The broker confirms what it sends back, too.
+        Confirmation::Ack(Some(_)) => Ok(Err(Trouble::Unroutable)),
+        Confirmation::Nack(_) => Ok(Err(Trouble::Full)),
+        // The channel is not in confirm mode.
+        Confirmation::NotRequested => Err(Trouble::Ended),
     }
 }
 
@@ -193,6 +237,44 @@ struct Channels {
 struct Confirming {
     channel: Channel,
     wire: Arc<Wire>,
+    /// Somebody has stopped waiting for a confirm. The client keeps what it is for as long as
+    /// the channel lives.
+    is_left: AtomicBool,
+}
+
+impl Confirming {
+    async fn open(line: &Line) -> Result<Self, Trouble> {
+        let wire = line.wire().await?;
+        let channel = wire.channel().await?;
+        wire.within(channel.confirm_select(ConfirmSelectOptions::default())).await?;
+        Ok(Self { channel, wire, is_left: AtomicBool::new(false) })
+    }
+
+    fn is_usable(&self) -> bool {
+        let is_left = self.is_left.load(Ordering::Relaxed);
+        !is_left && self.wire.is_live() && self.channel.status().connected()
+    }
+}
+
+/// A message that waits for its confirm on a channel of several. Dropped before the end, it
+/// lets nobody else use the channel; those who are on it go on.
+struct Said {
+    channel: Arc<Confirming>,
+    is_answered: bool,
+}
+
+impl Said {
+    fn answered(mut self) {
+        self.is_answered = true;
+    }
+}
+
+impl Drop for Said {
+    fn drop(&mut self) {
+        if !self.is_answered {
+            self.channel.is_left.store(true, Ordering::Relaxed);
+        }
+    }
 }
 
 impl Manager for Channels {
@@ -200,17 +282,10 @@ impl Manager for Channels {
     type Error = Trouble;
 
     async fn create(&self) -> Result<Confirming, Trouble> {
-        let wire = self.line.wire().await?;
-        let channel = wire.channel().await?;
-        wire.within(channel.confirm_select(ConfirmSelectOptions::default())).await?;
-        Ok(Confirming { channel, wire })
+        Confirming::open(&self.line).await
     }
 
     async fn recycle(&self, used: &mut Confirming, _: &Metrics) -> RecycleResult<Trouble> {
-        if used.wire.is_live() && used.channel.status().connected() {
-            Ok(())
-        } else {
-            Err(RecycleError::Backend(Trouble::Ended))
-        }
+        if used.is_usable() { Ok(()) } else { Err(RecycleError::Backend(Trouble::Ended)) }
     }
 }

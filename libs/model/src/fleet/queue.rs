@@ -116,6 +116,10 @@ pub struct NewsDelivery {
 }
 
 /// The control exchange: everybody's broadcasts, at most once.
+///
+/// Several calls may be under way at once. What a link sends to the same receivers arrives in
+/// the order in which its calls were first polled, also while an earlier one waits for the
+/// broker's word.
 pub trait ControlLink: Send + Sync + 'static {
     /// Sends to everybody of the message's [`audience`](Control::audience), the sender included.
     fn broadcast(&self, control: &Control) -> impl Future<Output = Result<(), QueueError>> + Send;

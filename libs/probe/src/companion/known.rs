@@ -44,10 +44,8 @@ impl Known {
     /// A leg begins a run. A password that was refused for good stays refused.
     pub(super) fn begin(&mut self, side: PeerSide) {
         let half = self.half_mut(side);
-        let refused = |(outcome, _): &(LoginOutcome, Option<FaultCode>)| {
-            *outcome == LoginOutcome::RefusedDefinitively
-        };
-        *half = Half { here: true, answer: half.answer.filter(refused), ..Half::default() };
+        let answer = half.answer.filter(|answer| is_final(*answer));
+        *half = Half { here: true, answer, ..Half::default() };
     }
 
     pub(super) fn leave(&mut self, side: PeerSide) {
@@ -69,7 +67,11 @@ impl Known {
         }
         let before = *half;
         match word {
-            PeerWord::LoginAnswered(outcome, code) => half.answer = Some((outcome, code)),
+            // A word may come again, late: a password that was refused for good stays refused.
+            PeerWord::LoginAnswered(outcome, code) if !half.answer.is_some_and(is_final) => {
+                half.answer = Some((outcome, code));
+            }
+            PeerWord::LoginAnswered(..) => {}
             PeerWord::MarksTaken => half.marks_taken = true,
             PeerWord::LegEnded => half.ended = true,
         }
@@ -104,6 +106,10 @@ fn other(side: PeerSide) -> PeerSide {
         PeerSide::Incoming => PeerSide::Outgoing,
         PeerSide::Outgoing => PeerSide::Incoming,
     }
+}
+
+fn is_final((outcome, _): (LoginOutcome, Option<FaultCode>)) -> bool {
+    outcome == LoginOutcome::RefusedDefinitively
 }
 
 fn permission(outcome: LoginOutcome, code: Option<FaultCode>) -> Permission {

@@ -145,6 +145,18 @@ async fn a_second_run_takes_its_marks_anew_and_remembers_a_refusal() {
     drop(second);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_word_that_comes_again_late_does_not_undo_a_refusal() {
+    let pact = Pact::new(Reach::Fleet);
+    let mut outgoing = pact.join(PeerSide::Outgoing, TERMS, None);
+    let early = PeerWord::LoginAnswered(LoginOutcome::Undecided, None);
+    let refused = PeerWord::LoginAnswered(LoginOutcome::RefusedDefinitively, Some(CODE));
+    for word in [early, refused, early] {
+        pact.hear(PeerSide::Incoming, word);
+    }
+    assert_eq!(outgoing.may_log_in().await, Permission::KeepBack(CODE));
+}
+
 #[test]
 fn only_what_somebody_may_wait_for_is_told() {
     let said = Arc::new(Mutex::new(Vec::new()));

@@ -18,7 +18,7 @@ use tokio::time::{sleep, timeout};
 
 use super::chores::{Chore, Ended};
 use super::{Drive, Happening};
-use crate::claim::{COMMANDS, Command, Holder, Place};
+use crate::claim::{COMMANDS, Command, Holder, Place, WORD};
 use crate::clock;
 
 /// Longest time that ending a connection may take.
@@ -210,7 +210,8 @@ impl<Q: WorkerQueue> Drive<Q> {
     pub(super) async fn close(mut self) {
         let last = self.voice.last();
         let closing = async {
-            self.said.reached(last).await;
+            // A word that cannot be said must not keep the worker.
+            let _ = timeout(WORD, self.said.reached(last)).await;
             while self.chores.has_claims() {
                 self.chores.next().await;
             }

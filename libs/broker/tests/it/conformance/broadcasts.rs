@@ -1,5 +1,6 @@
 //! Control messages and live events: best effort, to the right ones, never unbounded.
 
+use futures::future::join_all;
 use mailfleet_model::fleet::{Audience, Control, ControlLink, GatewayQueue, WorkerQueue};
 
 use super::{Broker, quiet, soon, topology};
@@ -93,6 +94,22 @@ pub(crate) async fn a_receiver_that_is_interrupted_misses_nothing<B: Broker>(bro
                 }
             };
             assert_eq!(soon("a control message", next).await, Some(control(number)));
+        }
+    }
+}
+
+pub(crate) async fn messages_that_are_under_way_at_once_arrive_in_order<B: Broker>(broker: &B) {
+    let (gateway, worker) = (broker.gateway("gateway").await, broker.worker("worker").await);
+    let (from, to) = (worker.control().await.unwrap(), gateway.control().await.unwrap());
+    for _ in 0..FLOOD / 10 {
+        let messages: Vec<Control> = (0..10).map(control).collect();
+        // Polled one after the other, each before any has ended.
+        let sending = join_all(messages.iter().map(|message| from.broadcast(message)));
+        for sent in soon("broadcasts", sending).await {
+            sent.expect("a broadcast");
+        }
+        for message in messages {
+            assert_eq!([heard(&to).await, heard(&from).await], [message.clone(), message]);
         }
     }
 }

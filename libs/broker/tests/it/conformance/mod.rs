@@ -90,6 +90,7 @@ macro_rules! suite {
             a_broadcast_reaches_everybody,
             a_broadcast_wakes_only_those_whom_it_concerns,
             what_is_told_to_one_worker_reaches_nobody_else,
+            messages_that_are_under_way_at_once_arrive_in_order,
             a_slow_receiver_loses_its_own_messages_only,
             a_receiver_that_is_interrupted_misses_nothing,
             live_events_go_to_their_gateway,

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use futures::future::join_all;
 use lapin::options::QueueDeleteOptions;
 use mailfleet_broker::{RabbitConfig, RabbitMq};
 use mailfleet_model::fleet::{
@@ -70,6 +71,34 @@ async fn every_call_ends_when_the_broker_falls_silent() {
     // This stream's connection was never used meanwhile, and may still be good.
     drop(tokio::time::timeout(Duration::ZERO, news.next()).await);
     drop((gateway, worker, held, news, link));
+    broker.stop().await;
+}
+
+#[tokio::test]
+async fn no_control_message_waits_for_the_confirm_of_another_one() {
+    let Some((broker, proxy)) = cuttable().await else { return };
+    let direct = RabbitConfig { namespace: broker.namespace.clone(), ..broker.lab.config() };
+    let direct = RabbitMq::new(direct).expect("the lab's URL");
+    let listener = direct.worker(samples::name("listener")).await.expect("a worker");
+    let hears = listener.control().await.expect("a link");
+    let worker = broker.worker("worker").await;
+    let says = worker.control().await.expect("a link");
+    let heard = async || soon("a control message", hears.next()).await;
+    soon("a broadcast", says.broadcast(&samples::control(0))).await.expect("a broadcast");
+    assert_eq!(heard().await, Some(samples::control(0)));
+    let messages = [1, 2, 3, 4].map(samples::control);
+    proxy.set(Flow::Deaf);
+    let saying = join_all(messages.iter().map(|message| says.broadcast(message)));
+    let hearing = async {
+        for message in &messages {
+            assert_eq!(heard().await.as_ref(), Some(message));
+        }
+        proxy.set(Flow::Open);
+    };
+    let (said, ()) = tokio::join!(soon("confirms", saying), hearing);
+    // Where it took longer than the broker is waited for, nobody knows.
+    assert!(said.iter().all(Result::is_ok), "{said:?}");
+    drop((worker, listener, says, hears));
     broker.stop().await;
 }
 

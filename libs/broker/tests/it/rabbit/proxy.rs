@@ -19,8 +19,26 @@ pub(crate) struct Proxy {
 pub(crate) enum Flow {
     /// Passes it on.
     Open,
+    /// Passes on what goes to the broker, and keeps what the broker says.
+    Deaf,
     /// Keeps it, and says nothing to either side.
     Silent,
+}
+
+impl Flow {
+    fn passes(self, way: Way) -> bool {
+        match self {
+            Self::Open => true,
+            Self::Deaf => way == Way::Up,
+            Self::Silent => false,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Up,
+    Down,
 }
 
 impl Proxy {
@@ -48,8 +66,8 @@ async fn accept(listener: TcpListener, address: Arc<str>, flow: watch::Receiver<
             let (client_in, client_out) = client.into_split();
             let (server_in, server_out) = server.into_split();
             tokio::join!(
-                pass(client_in, server_out, flow.clone()),
-                pass(server_in, client_out, flow)
+                pass(client_in, server_out, Way::Up, flow.clone()),
+                pass(server_in, client_out, Way::Down, flow)
             );
         });
     }
@@ -58,12 +76,13 @@ async fn accept(listener: TcpListener, address: Arc<str>, flow: watch::Receiver<
 async fn pass(
     mut from: impl AsyncReadExt + Unpin,
     mut to: impl AsyncWriteExt + Unpin,
+    way: Way,
     mut flow: watch::Receiver<Flow>,
 ) {
     let mut buffer = vec![0; 16 * 1024];
     loop {
         let n_read = from.read(&mut buffer).await.unwrap_or(0);
-        if flow.wait_for(|flow| *flow == Flow::Open).await.is_err() {
+        if flow.wait_for(|flow| flow.passes(way)).await.is_err() {
             return;
         }
         if n_read == 0 || to.write_all(&buffer[..n_read]).await.is_err() {
