@@ -163,6 +163,7 @@ async fn listen<S: Store, Q: GatewayQueue>(gateway: &Arc<Gateway<S, Q>>, link: &
             | Control::Cancel(_)
             | Control::Drain(_)
             | Control::Peer { .. }
+            | Control::StepsWanted { .. }
             | Control::StateWanted { .. } => {}
         }
     }

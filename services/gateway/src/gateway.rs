@@ -162,6 +162,7 @@ impl<S: Store, Q: GatewayQueue> Gateway<S, Q> {
         start!("changes", control::tell_changes);
         start!("watch", watch::look);
         start!("live", watch::live);
+        start!("steps", watch::want);
         start!("health", health::run);
         start!("census", census::run);
         Running { gateway, loops, end }

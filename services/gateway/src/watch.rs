@@ -7,15 +7,17 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use mailfleet_model::fleet::{GatewayQueue, Live, Store};
+use mailfleet_model::fleet::{Control, GatewayQueue, Live, Store};
 use mailfleet_model::{JobId, LegEvent};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::gateway::Gateway;
 
 /// Live steps that wait for one watcher. A validation has about sixty.
 const LIVE: usize = 64;
+/// How often workers are told again whose steps are wanted here.
+const WANTED: Duration = Duration::from_secs(10);
 /// How often versions are looked at.
 const LOOK: Duration = Duration::from_secs(1);
 /// Versions in one query (the store's own bound).
@@ -23,7 +25,11 @@ const QUERY: usize = 1_000;
 
 /// The watchers of all jobs.
 #[derive(Debug, Default)]
-pub(crate) struct Watchers(Mutex<HashMap<JobId, Watched>>);
+pub(crate) struct Watchers {
+    jobs: Mutex<HashMap<JobId, Watched>>,
+    /// Somebody wants steps of which no worker knows yet.
+    wanted: Notify,
+}
 
 #[derive(Debug)]
 struct Watched {
@@ -32,6 +38,10 @@ struct Watched {
     seen: Option<u64>,
     live: Vec<mpsc::Sender<LegEvent>>,
     watchers: usize,
+    /// Those of them who want steps that are not sent here by themselves.
+    joined: usize,
+    /// Whether workers were told so.
+    is_told: bool,
 }
 
 /// One watcher of one job; over when dropped.
@@ -41,6 +51,7 @@ pub(crate) struct Watch {
     pub(crate) job: JobId,
     changed: watch::Receiver<()>,
     live: mpsc::Receiver<LegEvent>,
+    joined: bool,
 }
 
 /// What a watcher hears.
@@ -50,6 +61,13 @@ pub(crate) enum Heard {
     Changed,
     /// A step of one of its legs.
     Step(LegEvent),
+}
+
+/// Of whose steps workers are told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wanted {
+    All,
+    New,
 }
 
 impl Watch {
@@ -63,6 +81,17 @@ impl Watch {
             Ok(()) = self.changed.changed() => Heard::Changed,
             else => std::future::pending().await,
         }
+    }
+
+    /// Has the steps of this job sent here from now on, though another gateway made it.
+    pub(crate) fn want_steps(&mut self) {
+        if std::mem::replace(&mut self.joined, true) {
+            return;
+        }
+        if let Some(watched) = self.table.jobs().get_mut(&self.job) {
+            watched.joined += 1;
+        }
+        self.table.wanted.notify_one();
     }
 
     /// A step that was heard already.
@@ -82,6 +111,8 @@ impl Drop for Watch {
         let mut jobs = self.table.jobs();
         if let Some(watched) = jobs.get_mut(&self.job) {
             watched.watchers -= 1;
+            watched.joined -= usize::from(self.joined);
+            watched.is_told &= 0 < watched.joined;
             watched.live.retain(|sender| !sender.is_closed());
             if watched.watchers == 0 {
                 jobs.remove(&self.job);
@@ -100,12 +131,14 @@ impl Watchers {
             seen: None,
             live: Vec::new(),
             watchers: 0,
+            joined: 0,
+            is_told: false,
         });
         watched.live.push(sender);
         watched.watchers += 1;
         let changed = watched.changed.subscribe();
         drop(jobs);
-        Watch { table: Arc::clone(self), job, changed, live }
+        Watch { table: Arc::clone(self), job, changed, live, joined: false }
     }
 
     /// Tells the watchers of a job that it may have changed.
@@ -125,6 +158,19 @@ impl Watchers {
         }
     }
 
+    /// Jobs whose steps are wanted here: all of them, or those that no worker was told.
+    fn take_wanted(&self, which: Wanted) -> Vec<JobId> {
+        let mut jobs = self.jobs();
+        let wanted = jobs.iter_mut().filter(|(_, watched)| 0 < watched.joined);
+        let wanted = wanted.filter(|(_, watched)| which == Wanted::All || !watched.is_told);
+        wanted
+            .map(|(job, watched)| {
+                watched.is_told = true;
+                *job
+            })
+            .collect()
+    }
+
     fn all(&self) -> Vec<JobId> {
         self.jobs().keys().copied().collect()
     }
@@ -140,7 +186,7 @@ impl Watchers {
     }
 
     fn jobs(&self) -> MutexGuard<'_, HashMap<JobId, Watched>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -162,6 +208,24 @@ pub(crate) async fn look<S: Store, Q: GatewayQueue>(gateway: Arc<Gateway<S, Q>>)
                 }
                 Err(error) => gateway.troubles.watch.begins(&error),
             }
+        }
+    }
+}
+
+/// Tells workers for ever whose steps are wanted here: at once, and again for those that have
+/// begun meanwhile, or did not hear it. Says nothing where nobody has joined a job.
+pub(crate) async fn want<S: Store, Q: GatewayQueue>(gateway: Arc<Gateway<S, Q>>) {
+    let mut again = interval(WANTED);
+    again.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        let which = tokio::select! {
+            _ = again.tick() => Wanted::All,
+            () = gateway.watchers.wanted.notified() => Wanted::New,
+        };
+        for jobs in gateway.watchers.take_wanted(which).chunks(Control::MOST_CHANGED) {
+            let (gateway_id, jobs) = (gateway.id.clone(), jobs.to_vec());
+            let wanted = Control::StepsWanted { gateway: gateway_id, jobs };
+            gateway.link.broadcast(&wanted).await;
         }
     }
 }
@@ -201,6 +265,27 @@ mod tests {
         assert_eq!(watch.next().now_or_never(), None, "nothing new");
         drop(watch);
         assert!(table.all().is_empty());
+    }
+
+    #[tokio::test]
+    async fn workers_are_told_of_a_joined_job_once_and_then_again_for_as_long_as_it_is_watched() {
+        let table = Arc::new(Watchers::default());
+        let (_alone, mut first, mut second) =
+            (table.watch(JOB), table.watch(JOB), table.watch(JOB));
+        assert!(table.take_wanted(Wanted::All).is_empty(), "nobody has joined it");
+        first.want_steps();
+        first.want_steps();
+        assert!(table.wanted.notified().now_or_never().is_some());
+        assert_eq!(table.take_wanted(Wanted::New), [JOB]);
+        second.want_steps();
+        assert!(table.take_wanted(Wanted::New).is_empty(), "they were told");
+        assert_eq!(table.take_wanted(Wanted::All), [JOB]);
+        drop(first);
+        assert_eq!(table.take_wanted(Wanted::All), [JOB]);
+        drop(second);
+        assert!(table.take_wanted(Wanted::All).is_empty(), "those who want steps have gone");
+        table.watch(JOB).want_steps();
+        assert!(table.take_wanted(Wanted::New).is_empty(), "gone at once");
     }
 
     #[tokio::test]

@@ -13,6 +13,7 @@ mod egress;
 mod error;
 mod health;
 mod link;
+mod onlookers;
 mod outbox;
 mod runner;
 mod switchboard;

@@ -5,6 +5,7 @@ mod state;
 
 use std::num::NonZeroU32;
 
+use mailfleet_model::JobId;
 use mailfleet_model::fleet::{
     Announcement, Control, Dispatch, GroupLimits, GroupSettings, LastOwner, Rate, StartAnswer,
 };
@@ -59,6 +60,10 @@ pub fn control_to_bytes(control: &Control) -> Vec<u8> {
         }
         Control::Drain(worker) => Kind::DrainWorker(worker.to_string()),
         Control::Peer { job, side, word } => Kind::Peer(peer::to_wire(*job, *side, *word)),
+        Control::StepsWanted { gateway, jobs } => Kind::StepsWanted(wire::StepsWanted {
+            gateway: gateway.to_string(),
+            jobs: jobs.iter().copied().map(job).collect(),
+        }),
         Control::StateWanted { request, group, job: of } => Kind::StateWanted(wire::StateWanted {
             request: *request,
             group: group.as_ref().map(super::group),
@@ -107,14 +112,15 @@ pub fn control_from_bytes(bytes: &[u8]) -> Result<Read<Control>, Unreadable> {
             Control::Start { leg, dispatch, answer }
         }
         Kind::CancelledJob(id) => Control::Cancel(to_job(&id)?),
-        Kind::ChangedJobs(jobs) => {
-            let jobs = jobs.ids.iter().take(Control::MOST_CHANGED).map(|id| to_job(id));
-            Control::JobsChanged(jobs.collect::<Result<_, _>>()?)
-        }
+        Kind::ChangedJobs(jobs) => Control::JobsChanged(to_jobs(&jobs.ids)?),
         Kind::DrainWorker(worker) => Control::Drain(name(&worker, "the worker's name")?),
         Kind::Peer(message) => match peer::from_wire(message)? {
             Some(control) => control,
             None => return Ok(Read::UnknownKind),
+        },
+        Kind::StepsWanted(wanted) => Control::StepsWanted {
+            gateway: name(&wanted.gateway, "the gateway's name")?,
+            jobs: to_jobs(&wanted.jobs)?,
         },
         Kind::StateWanted(wanted) => {
             let group = wanted.group.map(|group| to_group(Some(group))).transpose()?;
@@ -129,6 +135,10 @@ pub fn control_from_bytes(bytes: &[u8]) -> Result<Read<Control>, Unreadable> {
             held: told.held.map(state::held_from_wire).transpose()?,
         },
     }))
+}
+
+fn to_jobs(ids: &[Vec<u8>]) -> Result<Vec<JobId>, Unreadable> {
+    ids.iter().take(Control::MOST_CHANGED).map(|id| to_job(id)).collect()
 }
 
 fn announcement(news: &Announcement) -> wire::Announcement {

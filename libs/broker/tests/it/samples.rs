@@ -204,6 +204,7 @@ pub(crate) fn every_control() -> Vec<Control> {
         peer(PeerSide::Outgoing, refused),
         peer(PeerSide::Incoming, PeerWord::MarksTaken),
         peer(PeerSide::Outgoing, PeerWord::LegEnded),
+        Control::StepsWanted { gateway: name("gateway-2"), jobs: vec![leg_id(1).job] },
         Control::StateWanted { request: 7, group: None, job: None },
         Control::StateWanted { request: 7, group: Some(group("google")), job: Some(leg_id(1).job) },
         Control::State {

@@ -40,10 +40,12 @@ impl Worker {
                     .collect();
             }
             Control::Drain(worker) => self.draining |= worker == self.identity.worker,
-            // What legs tell each other, and what operators ask, is the process's affair.
+            // What legs tell each other, and what callers and operators ask, is the process's
+            // affair.
             Control::SettingsWanted { .. }
             | Control::JobsChanged(_)
             | Control::Peer { .. }
+            | Control::StepsWanted { .. }
             | Control::StateWanted { .. }
             | Control::State { .. } => {}
         }

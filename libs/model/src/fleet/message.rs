@@ -361,6 +361,14 @@ pub enum Control {
         /// What it says.
         word: PeerWord,
     },
+    /// A gateway's callers have joined jobs that another one made: it is to be sent their live
+    /// steps too. Said again for as long as they are there.
+    StepsWanted {
+        /// The gateway.
+        gateway: GatewayId,
+        /// The jobs, at most [`MOST_CHANGED`](Control::MOST_CHANGED).
+        jobs: Vec<JobId>,
+    },
     /// Somebody asks the owners what holds in their groups.
     StateWanted {
         /// Told again by the answers.
@@ -396,7 +404,7 @@ pub enum Audience {
 }
 
 impl Control {
-    /// Most jobs of one `JobsChanged`.
+    /// Most jobs of one `JobsChanged`, or of one `StepsWanted`.
     pub const MOST_CHANGED: usize = 1_000;
 
     /// Whom it concerns when it is broadcast: nobody else need be woken by it.
@@ -413,6 +421,7 @@ impl Control {
             | Self::Cancel(_)
             | Self::Drain(_)
             | Self::Peer { .. }
+            | Self::StepsWanted { .. }
             | Self::StateWanted { .. } => Audience::Workers,
         }
     }

@@ -10,7 +10,7 @@ use mailfleet_api::v1::submit_validation_response::Origin;
 use mailfleet_api::v1::validate_response::Event;
 use mailfleet_api::v1::validation_service_server::ValidationService;
 use mailfleet_model::JobId;
-use mailfleet_model::fleet::{GatewayQueue, Store};
+use mailfleet_model::fleet::{GatewayQueue, LegRecord, Store};
 use mailfleet_remedy::Language;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -124,6 +124,11 @@ impl<S: Store, Q: GatewayQueue> Validations<S, Q> {
             Submission::Repeated(job) | Submission::Joined(job) => {
                 watch = gateway.watchers.watch(job);
                 let known = gateway.job(&caller, job, language).await?;
+                let is_sent_here = |leg: &LegRecord| leg.live_to.as_ref() == Some(&gateway.id);
+                let is_open = |leg: &LegRecord| !leg.state.is_final();
+                if known.legs.iter().any(|row| is_open(&row.leg) && !is_sent_here(&row.leg)) {
+                    watch.want_steps();
+                }
                 let trace = if call.is_callers { call.trace } else { trace_of(&known.job) };
                 accepted(job, trace);
                 tracing::info!(joined = %job, tenant = %caller.tenant.name, "validation joined another");

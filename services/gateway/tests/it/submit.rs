@@ -3,19 +3,22 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use mailfleet_api::v1;
 use mailfleet_api::v1::fault::Code as Fault;
 use mailfleet_api::v1::report::Verdict;
 use mailfleet_api::v1::submit_validation_response::Origin;
+use mailfleet_api::v1::validate_response::Event;
+use mailfleet_api::v1::{self, step, step_event};
 use mailfleet_mailsim::{Delivery, Estate, Fault as Sim, Running, Server, Step};
-use mailfleet_model::fleet::Store;
+use mailfleet_model::fleet::{Control, ControlLink, LegId, Live, Store, WorkerQueue};
+use mailfleet_model::{JobId, Leg, LegEvent, StepKind};
+use tokio::time::timeout;
 use tonic::Code;
 use tonic_types::StatusExt;
 
 use crate::calls::{
-    accepted, both_request, login, mail, pop3_apart, pop3_request, reason, report, seen,
+    accepted, both_request, login, mail, next, pop3_apart, pop3_request, reason, report, seen,
 };
-use crate::world::{Ground, World, config, everybody};
+use crate::world::{Ground, PATIENCE, World, config, everybody};
 
 const REQUEST_ID: &str = "0d4f1f0c-9f4c-4b4e-8d7e-3d6a2f1b9c10";
 
@@ -73,6 +76,40 @@ async fn equal_validations_share_one_login_and_one_report() {
     }
     assert_ne!(apart.job_id, first.job_id);
     assert_eq!(server.recorder().right_credentials(), 1, "{}", server.recorder().lines());
+}
+
+#[tokio::test]
+async fn a_call_that_joins_at_another_gateway_is_sent_the_steps_too() {
+    let server = mail(Server::pop3()).await;
+    let ground = Ground::new(config()).await;
+    let worker = ground.queue_of_a_worker();
+    let link = worker.control().await.expect("in this process");
+    let worlds = [ground.gateway(everybody()).await, ground.gateway(everybody()).await];
+    let mut streams = Vec::new();
+    // The first one is sent the steps of what it made whoever joins there.
+    for world in [&worlds[0], &worlds[0], &worlds[1]] {
+        let call = world.client().await.validate(pop3_request(&server)).await;
+        let mut stream = call.expect("accepted").into_inner();
+        let job = accepted(&mut stream).await.job_id;
+        streams.push((job, stream));
+    }
+    let job: JobId = streams[0].0.parse().expect("a job's id");
+    let wanted = async {
+        loop {
+            match link.next().await.expect("in this process") {
+                Control::StepsWanted { gateway, jobs } => break (gateway, jobs),
+                _ => continue,
+            }
+        }
+    };
+    let (gateway, jobs) = timeout(PATIENCE, wanted).await.expect("in time");
+    assert_eq!(jobs, [job]);
+    let (job, stream) = streams.last_mut().expect("the one that joined elsewhere");
+    assert_eq!(*job, jobs[0].to_string());
+    let event = LegEvent::StepStarted { leg: Leg::Pop3, kind: StepKind::Login };
+    worker.live(&gateway, Live { leg: LegId { job: jobs[0], index: 0 }, event });
+    let Event::Step(step) = next(stream).await else { panic!("no step") };
+    assert_eq!(step.event, Some(step_event::Event::Started(step::Kind::Login.into())));
 }
 
 #[tokio::test]

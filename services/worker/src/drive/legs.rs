@@ -139,7 +139,7 @@ impl<Q: WorkerQueue> Drive<Q> {
         // Never two sockets for one leg, whatever went before.
         self.legs.abort(leg);
         let errand = Errand {
-            observer: runner::observer(&self.queue, &message),
+            observer: runner::observer(&self.queue, &self.onlookers, &message),
             span: spans::process(&message),
             message,
             switchboard: Arc::clone(&self.switchboard),

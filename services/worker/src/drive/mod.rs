@@ -28,6 +28,7 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::health::{Health, State};
 use crate::link::{self, Said, Voice, Words};
+use crate::onlookers::Onlookers;
 use crate::outbox::{self, Outbox};
 use crate::runner::Runner;
 use crate::switchboard::Switchboard;
@@ -110,6 +111,7 @@ struct Drive<Q> {
     engine: Engine,
     fence: FenceLine,
     switchboard: Arc<Switchboard>,
+    onlookers: Arc<Onlookers>,
     voice: Voice,
     said: Said,
     /// The number of the consuming connection.
@@ -140,6 +142,7 @@ impl<Q: WorkerQueue> Drive<Q> {
             engine: Engine::new(config.identity(), config.rules(), now),
             fence: FenceLine::default(),
             switchboard: Arc::new(Switchboard::new(reach, voice.clone())),
+            onlookers: Arc::default(),
             voice,
             said,
             epoch: 0,
@@ -210,6 +213,7 @@ impl<Q: WorkerQueue> Drive<Q> {
         if TIDY <= now.since(self.tidied) {
             self.tidied = now;
             self.switchboard.tidy(now);
+            self.onlookers.tidy(now);
         }
     }
 
@@ -239,6 +243,9 @@ impl<Q: WorkerQueue> Drive<Q> {
         match control {
             Control::Peer { job, side, word } => {
                 self.switchboard.hear(job, side, word, clock::now());
+            }
+            Control::StepsWanted { gateway, jobs } => {
+                self.onlookers.note(&gateway, &jobs, clock::now());
             }
             Control::StateWanted { request, group, job } => {
                 let groups = self.engine.states(group.as_ref(), clock::now());

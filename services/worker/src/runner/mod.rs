@@ -33,6 +33,7 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::{self, FenceLine, fenced};
 use crate::egress::{Pool, Pools};
 use crate::health::Unsealing;
+use crate::onlookers::Onlookers;
 use crate::switchboard::Switchboard;
 
 pub(crate) use observe::LiveSteps;
@@ -283,10 +284,9 @@ fn companion(switchboard: &Switchboard, message: &LegMessage, order: &LegOrder) 
 /// Takes the live events of a leg.
 pub(crate) fn observer<Q: WorkerQueue>(
     queue: &Arc<Q>,
+    onlookers: &Arc<Onlookers>,
     message: &LegMessage,
 ) -> Arc<dyn LegObserver> {
-    match &message.live_to {
-        Some(gateway) => Arc::new(LiveSteps::new(Arc::clone(queue), gateway.clone(), message.leg)),
-        None => Arc::new(()),
-    }
+    let (queue, onlookers) = (Arc::clone(queue), Arc::clone(onlookers));
+    Arc::new(LiveSteps::new(queue, message.live_to.clone(), onlookers, message.leg))
 }

@@ -4,14 +4,17 @@ use std::sync::atomic::Ordering;
 
 use mailfleet_api::order::leg_result;
 use mailfleet_mailsim::Server;
-use mailfleet_model::fleet::{Outcome, ReturnReason, ShardClaim, WorkerQueue};
+use mailfleet_model::fleet::{
+    Control, GatewayQueue, Live, Outcome, ReturnReason, ShardClaim, WorkerQueue,
+};
 use mailfleet_model::leg::LoginOutcome;
 use mailfleet_model::{LegEvent, StepKind};
 use mailfleet_worker::PREFETCH;
+use tokio::time::timeout;
 
 use crate::order::{Sent, shard};
 use crate::spy::{Noted, Spied, Spy};
-use crate::world::{World, alone, mail, name, no_pool, zone};
+use crate::world::{PATIENCE, World, alone, mail, name, no_pool, zone};
 
 #[tokio::test]
 async fn a_leg_runs_and_its_result_is_confirmed_before_it_is_acked() {
@@ -40,6 +43,33 @@ async fn a_leg_runs_and_its_result_is_confirmed_before_it_is_acked() {
     assert!(world.now(|seen| seen.news.iter().any(|news| news.outcome == Outcome::MayStart)));
     let logged_in = |event: &LegEvent| matches!(event, LegEvent::StepFinished { step, .. } if step.kind == StepKind::Login);
     assert!(world.now(|seen| seen.live.iter().any(|live| logged_in(&live.event))));
+}
+
+#[tokio::test]
+async fn every_gateway_whose_callers_look_on_sees_each_step_once() {
+    let server = mail(Server::imap(), &["user@example.test"]).await;
+    let world = World::new(10).await;
+    let other = world.hub.gateway(name("other"));
+    let _worker = world.worker().await;
+    // One is there from the beginning, and joins as well.
+    let sent = Sent { watched: true, ..Sent::to(&server, 1) };
+    let jobs = vec![sent.leg.job];
+    for gateway in ["gateway", "other"] {
+        world.say(Control::StepsWanted { gateway: name(gateway), jobs: jobs.clone() }).await;
+    }
+    // A young owner asks before it starts a leg, and hears the answer after what was said before.
+    let leg = sent.send(&world).await;
+    world.until(|seen| seen.end(leg)).await;
+    let is_last = |live: &Live| matches!(&live.event, LegEvent::StepFinished { step, .. } if step.kind == StepKind::Open);
+    let steps = world.until(|seen| seen.live.iter().any(is_last).then(|| seen.live.clone())).await;
+    let mut told = Vec::new();
+    while !told.last().is_some_and(is_last) {
+        let live = timeout(PATIENCE, other.next_live()).await;
+        told.push(live.expect("it joined before the leg began"));
+    }
+    assert_eq!(told, steps[..told.len()]);
+    let logins = |live: &&Live| matches!(&live.event, LegEvent::StepFinished { step, .. } if step.kind == StepKind::Login);
+    assert_eq!(steps.iter().filter(logins).count(), 1);
 }
 
 #[tokio::test]
