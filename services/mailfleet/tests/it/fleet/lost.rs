@@ -14,6 +14,9 @@ use super::proxy::{Cut, Proxy, Purpose};
 const TIMES: usize = 4;
 /// Bytes of a publication at least.
 const PUBLICATION: u64 = 300;
+/// More bytes than a process can send on a new connection before the broker has answered: a
+/// connection that cannot be made is another fault than a confirm that is lost.
+const HANDSHAKE: u64 = 1_500;
 /// Longest wait for a publication under load.
 const SOON: Duration = Duration::from_secs(10);
 /// Slow enough that load lasts through all of it.
@@ -27,7 +30,7 @@ async fn lose_confirms(proxy: &Proxy) {
         proxy.reset(Purpose::Publish);
         proxy.heal();
         // The next one is on a new connection.
-        proxy.wait_for_more(Purpose::Publish, PUBLICATION, SOON).await;
+        proxy.wait_for_more(Purpose::Publish, HANDSHAKE + PUBLICATION, SOON).await;
     }
 }
 
