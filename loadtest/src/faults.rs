@@ -92,13 +92,14 @@ impl Hands {
                     FaultKind::KillWorker => Signal::SIGKILL,
                     _ => Signal::SIGTERM,
                 };
-                let process = {
+                let (process, proxy) = {
                     let mut fleet = self.fleet.lock().await;
                     fleet.signal(&victim, signal)?;
                     fleet.remove_worker(&victim)?
                 };
                 let ended = process.ended(DRAINING);
                 let (ended, ()) = tokio::join!(ended, sleep(fault.lasts));
+                drop(proxy);
                 if !ended {
                     self.progress.say(&format!("  {subject} did not end in time, and was killed"));
                 }

@@ -247,11 +247,12 @@ impl Fleet {
         Ok(())
     }
 
-    /// Takes a worker that ends out of the fleet, to be waited for.
-    pub(crate) fn remove_worker(&mut self, id: &str) -> anyhow::Result<Process> {
+    /// Takes a worker that ends out of the fleet, to be waited for: with its way to the broker,
+    /// which it needs until then.
+    pub(crate) fn remove_worker(&mut self, id: &str) -> anyhow::Result<(Process, Option<Proxy>)> {
         let place = self.workers.iter().position(|(worker, _)| worker.id == id);
         let place = place.with_context(|| format!("there is no worker {id}"))?;
-        Ok(self.workers.remove(place).0)
+        Ok(self.workers.remove(place))
     }
 
     /// Kills a gateway, and starts one at its place.
@@ -266,15 +267,15 @@ impl Fleet {
 
     /// Ends everything in order.
     pub(crate) async fn end(mut self) -> anyhow::Result<()> {
-        let gateways = self.gateways.drain(..);
-        let workers = self.workers.drain(..).map(|(worker, _)| worker);
-        let ending: Vec<Process> = gateways.chain(workers).collect();
+        let (workers, proxies): (Vec<_>, Vec<_>) = self.workers.drain(..).unzip();
+        let ending: Vec<Process> = self.gateways.drain(..).chain(workers).collect();
         for process in &ending {
             // It may have ended by itself.
             drop(process.signal(Signal::SIGCONT));
             drop(process.signal(Signal::SIGTERM));
         }
         futures::future::join_all(ending.into_iter().map(|process| process.ended(ENDING))).await;
+        drop(proxies);
         // The lab's end blocks.
         tokio::task::spawn_blocking(move || drop(self)).await.context("ending the lab")
     }
