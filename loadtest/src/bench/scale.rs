@@ -18,7 +18,7 @@ const WORKERS: [u32; 3] = [1, 2, 4];
 const SLOTS: u32 = 16;
 /// Validations that are open for each worker: enough to keep its slots busy, and the same backlog
 /// for everybody. Far more of them would measure something else: outgoing legs then hold slots
-/// while their incoming legs are queued (DECISIONS.md, 16).
+/// while their incoming legs are queued (DECISIONS.md, 33).
 const OPEN: u32 = 24;
 /// How long each fleet is loaded, after some time to fill up. An owner that has just taken a
 /// shard asks before each start, for a minute.
