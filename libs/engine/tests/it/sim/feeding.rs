@@ -99,11 +99,9 @@ impl World {
         }
     }
 
-    /// Resumes what was paused, as an operator does who comes by.
+    /// Resumes what was paused, as an operator does who comes by. What is done may be begun
+    /// again, and paused then.
     pub(crate) fn nurse(&mut self, index: usize) {
-        if self.batch_state(index).is_final() {
-            return;
-        }
         self.later(NURSE, Scheduled::Client(Client::Nurse(index)));
         if self.batch_state(index) == BatchState::Paused {
             let lift_guard = self.random.chance(40);
