@@ -61,6 +61,8 @@ pub struct Members {
     /// Shards that this worker itself lost, and when. Its sockets are closed before it
     /// claims again.
     lost: BTreeMap<ShardIndex, Monotonic>,
+    /// Since when it hears everything; `None`: for ever.
+    since: Option<Monotonic>,
     /// When this worker last lost its connection. The broker itself may have been away, and then
     /// a lock is free before its holder can know.
     deaf: Option<Monotonic>,
@@ -71,7 +73,19 @@ impl Members {
     #[must_use]
     pub fn new(zone: ZoneName, rules: &HoldRules) -> Self {
         let (known, handed_over, lost) = (BTreeMap::new(), BTreeSet::new(), BTreeMap::new());
-        Self { zone, heartbeat: rules.heartbeat, known, handed_over, lost, deaf: None }
+        let heartbeat = rules.heartbeat;
+        Self { zone, heartbeat, known, handed_over, lost, since: None, deaf: None }
+    }
+
+    /// Notes that it hears everything from now on.
+    pub fn listen(&mut self, now: Monotonic) {
+        self.since = Some(now);
+    }
+
+    /// Whether it has listened for so long that it has heard whoever may still have sockets open.
+    #[must_use]
+    pub fn has_heard_all(&self, now: Monotonic, rules: &HoldRules) -> bool {
+        self.since.is_none_or(|since| suspect(rules) < now.since(since))
     }
 
     /// Notes an announcement; those of other zones are none of ours.
@@ -142,9 +156,7 @@ impl Members {
     /// What is known about who held a shard before now.
     #[must_use]
     pub fn predecessor(&self, shard: ShardIndex, now: Monotonic, rules: &HoldRules) -> Predecessor {
-        let heartbeat = rules.heartbeat;
-        // How long a silent holder may still have sockets open.
-        let suspect = heartbeat * 3 + rules.ghost;
+        let (heartbeat, suspect) = (rules.heartbeat, suspect(rules));
         let recent = |heard: &&Heard| now.since(heard.at) <= suspect;
         let haunted = |heard: &Heard| heard.said.haunted.contains(&shard);
         if self.known.values().filter(recent).any(haunted) {
@@ -177,7 +189,7 @@ impl Members {
     }
 
     /// Whether this worker should own a shard, among those that were heard of within
-    /// `live` and do not drain, itself included. In a shard that somebody alive has outgrown,
+    /// `live` and neither drain nor listen yet, itself included. In a shard that somebody alive has outgrown,
     /// who runs more kinds goes first.
     #[must_use]
     pub fn should_own(
@@ -195,8 +207,14 @@ impl Members {
         };
         let ours = weight(candidate.worker, candidate.kinds);
         self.live(now, live)
-            .filter(|said| said.worker != *candidate.worker && !said.draining)
+            .filter(|said| said.worker != *candidate.worker && !said.draining && !said.listening)
             .all(|said| weight(&said.worker, &said.kinds) < ours)
+    }
+
+    /// Whether the last word about a shard was that its owner has handed it over.
+    #[must_use]
+    pub fn is_handed_over(&self, shard: ShardIndex) -> bool {
+        self.handed_over.contains(&shard)
     }
 
     /// Whether a live worker that does not drain runs legs of a kind.
@@ -210,6 +228,11 @@ impl Members {
         let heard = self.known.values().filter(|heard| heard.freshness == Freshness::Live);
         heard.filter(move |heard| now.since(heard.at) <= live).map(|heard| &heard.said)
     }
+}
+
+/// How long a silent holder may still have sockets open.
+fn suspect(rules: &HoldRules) -> Duration {
+    rules.heartbeat * 3 + rules.ghost
 }
 
 #[cfg(test)]
@@ -233,6 +256,7 @@ mod tests {
             capacity: 1,
             running: 0,
             draining,
+            listening: false,
             kinds: BTreeSet::new(),
             outgrown: BTreeSet::new(),
             version: "1".to_owned(),

@@ -141,6 +141,10 @@ pub struct HoldRules {
     pub live: Duration,
     /// How long a worker listens before it claims anything.
     pub warm_up: Duration,
+    /// How long before its first claims a worker asks to be counted on: for as long nobody holds
+    /// the shards that others give up for it. Two ticks, so that two that come together hear of
+    /// each other.
+    pub lead: Duration,
     /// Pause between two tries for the same shard.
     pub retry: Duration,
     /// After a lost lock, and after a claim whose predecessor did not hand over: how long
@@ -162,6 +166,7 @@ impl Default for HoldRules {
             announce: Duration::from_secs(1),
             live: Duration::from_millis(2_500),
             warm_up: Duration::from_secs(2),
+            lead: Duration::from_millis(500),
             retry: Duration::from_millis(500),
             settle: Duration::from_secs(2),
             ghost: Duration::from_secs(60),

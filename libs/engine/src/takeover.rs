@@ -46,6 +46,12 @@ impl Predecessor {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Takeover {
     predecessor: Predecessor,
+    /// Whether this worker has heard all that may matter. If not, a gateway may know of somebody
+    /// silent whom it never heard.
+    sure: bool,
+    /// Whether a gateway has told what it knows.
+    told: bool,
+    settle: std::time::Duration,
     settled: Monotonic,
     grown: Monotonic,
     ghost: std::time::Duration,
@@ -68,33 +74,61 @@ impl Takeover {
         };
         Self {
             predecessor,
+            sure: members.has_heard_all(now, hold),
+            told: false,
+            settle: hold.settle,
             settled: now.plus(settle),
             grown: now.plus(own.young),
             ghost: hold.ghost,
         }
     }
 
-    /// Learns from somebody who has listened for longer. Says whether nothing has to be kept
-    /// any more for what a predecessor may run.
-    pub fn learn(&mut self, last: LastOwner) -> bool {
-        if self.predecessor != Predecessor::Unknown {
-            return false;
+    /// Learns what a gateway knows, which may have listened for longer; `None`: nothing. Says
+    /// whether nothing has to be kept any more for what a predecessor may run.
+    pub fn learn(&mut self, last: Option<LastOwner>, now: Monotonic) -> bool {
+        self.told = true;
+        let Some(last) = last else { return false };
+        match (self.predecessor, last) {
+            (Predecessor::Unknown, _) => {
+                self.predecessor = match last {
+                    LastOwner::HandedOver => Predecessor::None,
+                    LastOwner::Heard => Predecessor::Heard,
+                    LastOwner::Silent => Predecessor::Silent,
+                };
+                self.predecessor != Predecessor::Silent
+            }
+            (Predecessor::None | Predecessor::Heard, LastOwner::Silent) if !self.sure => {
+                self.predecessor = Predecessor::Silent;
+                self.settled = self.settled.max(now.plus(self.settle));
+                false
+            }
+            (Predecessor::None | Predecessor::Heard | Predecessor::Silent, _) => false,
         }
-        self.predecessor = match last {
-            LastOwner::HandedOver => Predecessor::None,
-            LastOwner::Heard => Predecessor::Heard,
-            LastOwner::Silent => Predecessor::Silent,
-        };
-        self.predecessor != Predecessor::Silent
     }
 
-    /// The silent predecessor was heard again, and holds nothing. Says whether it was one.
-    pub fn woke(&mut self) -> bool {
+    /// Whether what is redelivered waits until it is known who had it.
+    #[must_use]
+    pub fn is_undecided(&self) -> bool {
+        !self.told && (!self.sure || self.predecessor == Predecessor::Unknown)
+    }
+
+    /// The predecessor was heard again, and holds nothing. Says whether it was silent before.
+    pub fn woke(&mut self, now: Monotonic) -> bool {
         let silent = self.is_silent();
         if silent {
             self.predecessor = Predecessor::None;
+        } else if self.predecessor == Predecessor::Heard {
+            // Its word came after its lock: its sockets are closed, and were before.
+            self.predecessor = Predecessor::None;
+            self.settled = self.settled.min(now);
         }
         silent
+    }
+
+    /// Whether the predecessor has handed over: nothing that it had is running.
+    #[must_use]
+    pub fn handed_over(&self) -> bool {
+        self.predecessor == Predecessor::None
     }
 
     /// Whether the predecessor was silent.
@@ -119,10 +153,11 @@ impl Takeover {
     /// Until when a redelivered leg keeps a slot; `None`: it keeps none.
     #[must_use]
     pub fn ghost(&self, now: Monotonic) -> Option<Monotonic> {
-        match self.predecessor {
-            Predecessor::Silent | Predecessor::Unknown => Some(now.plus(self.ghost)),
-            Predecessor::None | Predecessor::Heard => None,
-        }
+        let keeps = match self.predecessor {
+            Predecessor::Silent | Predecessor::Unknown => true,
+            Predecessor::None | Predecessor::Heard => self.is_undecided(),
+        };
+        keeps.then(|| now.plus(self.ghost))
     }
 }
 
@@ -149,6 +184,7 @@ mod tests {
             capacity: 10,
             running: 0,
             draining: false,
+            listening: false,
             kinds: BTreeSet::new(),
             outgrown: BTreeSet::new(),
             version: "1".to_owned(),
@@ -206,15 +242,17 @@ mod tests {
         for (told, keeps) in table {
             let mut takeover = begin(&none);
             assert!(takeover.ghost(at(100)).is_some());
-            assert_eq!(takeover.learn(told), !keeps);
+            assert_eq!(takeover.learn(Some(told), at(100)), !keeps);
             assert_eq!(takeover.ghost(at(100)).is_some(), keeps, "{told:?}");
             assert!(!takeover.settled(at(101)), "its sockets are being closed");
         }
         let mut members = Members::new("z".parse().expect("a name"), &HoldRules::default());
         members.hear(&says(&[7]), Freshness::Live, at(80));
         let mut takeover = begin(&members);
-        assert!(!takeover.learn(LastOwner::Heard) && takeover.ghost(at(100)).is_some());
-        assert!(takeover.woke() && takeover.ghost(at(100)).is_none());
-        assert!(!takeover.woke());
+        assert!(
+            !takeover.learn(Some(LastOwner::Heard), at(100)) && takeover.ghost(at(100)).is_some()
+        );
+        assert!(takeover.woke(at(100)) && takeover.ghost(at(100)).is_none());
+        assert!(!takeover.woke(at(100)));
     }
 }

@@ -85,6 +85,7 @@ mod tests {
             capacity: 10,
             running: 0,
             draining: false,
+            listening: false,
             kinds: BTreeSet::new(),
             outgrown: BTreeSet::new(),
             version: "1".to_owned(),

@@ -110,7 +110,7 @@ fn news(
         let what = match &message.outcome {
             Outcome::Ended(_) => "ENDED",
             Outcome::Returned(returned) => (&returned.reason).into(),
-            Outcome::MayStart => "MAY_START",
+            Outcome::MayStart { .. } => "MAY_START",
         };
         Facts::new(format!("{name} news"), kind)
             .with("messaging.system", system())

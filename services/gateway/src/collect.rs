@@ -102,7 +102,7 @@ impl<S: Store, Q: GatewayQueue> Gateway<S, Q> {
         let answer = self.until_stored(&message).await;
         drop(span);
         metrics::processed(Queue::News, clock);
-        if message.outcome == Outcome::MayStart {
+        if let Outcome::MayStart { .. } = message.outcome {
             let (leg, dispatch) = (message.leg, message.dispatch);
             let answer = answer.unwrap_or(StartAnswer::Drop);
             if answer == StartAnswer::Go {
@@ -138,7 +138,9 @@ impl<S: Store, Q: GatewayQueue> Gateway<S, Q> {
         let event = match outcome {
             Outcome::Ended(end) => Event::Ended(*leg, *dispatch, end.clone()),
             Outcome::Returned(returned) => Event::Returned(*leg, *dispatch, returned.clone()),
-            Outcome::MayStart => Event::MayStart(*leg, *dispatch),
+            Outcome::MayStart { redelivered } => {
+                Event::MayStart { leg: *leg, dispatch: *dispatch, redelivered: *redelivered }
+            }
         };
         let (mut pause, mut corrupt) = (PAUSE.0, 0);
         loop {

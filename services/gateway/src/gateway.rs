@@ -268,7 +268,7 @@ impl<S: Store, Q: GatewayQueue> Gateway<S, Q> {
         if changed {
             self.watchers.notify(job);
             // That a start was counted is nothing to look at: a second is soon enough.
-            if ended.is_some() || !matches!(event, Event::MayStart(..)) {
+            if ended.is_some() || !matches!(event, Event::MayStart { .. }) {
                 self.link.changed(job);
             }
         }

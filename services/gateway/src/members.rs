@@ -71,6 +71,7 @@ mod tests {
             capacity: 10,
             running: 1,
             draining: false,
+            listening: false,
             kinds: BTreeSet::new(),
             outgrown: BTreeSet::new(),
             version: "1".to_owned(),

@@ -75,7 +75,7 @@ impl<Q: WorkerQueue> Outbox<Q> {
             Outcome::Ended(_) => is_held(&message) || tries < UNHELD,
             Outcome::Returned(_) => is_held(&message),
             // The engine gives such a leg back if no answer comes.
-            Outcome::MayStart => is_held(&message) && tries < UNHELD,
+            Outcome::MayStart { .. } => is_held(&message) && tries < UNHELD,
         };
         tracing::warn!(leg = %message.leg, error, repeats, "news was not published");
         if repeats {

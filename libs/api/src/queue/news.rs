@@ -17,7 +17,9 @@ pub fn news_to_bytes(message: &WorkerMessage) -> Vec<u8> {
     let outcome = match &message.outcome {
         Outcome::Ended(end) => wire::news::Outcome::Ended(ended(end)),
         Outcome::Returned(back) => wire::news::Outcome::Returned(returned(back)),
-        Outcome::MayStart => wire::news::Outcome::MayStart(wire::MayStart {}),
+        Outcome::MayStart { redelivered } => {
+            wire::news::Outcome::MayStart(wire::MayStart { redelivered: *redelivered })
+        }
     };
     let news = wire::News {
         version: VERSION,
@@ -41,7 +43,9 @@ pub fn news_from_bytes(
     let outcome = match news.outcome {
         Some(wire::news::Outcome::Ended(end)) => Some(Outcome::Ended(to_ended(end))),
         Some(wire::news::Outcome::Returned(back)) => to_returned(back)?.map(Outcome::Returned),
-        Some(wire::news::Outcome::MayStart(wire::MayStart {})) => Some(Outcome::MayStart),
+        Some(wire::news::Outcome::MayStart(wire::MayStart { redelivered })) => {
+            Some(Outcome::MayStart { redelivered })
+        }
         None => None,
     };
     let Some(outcome) = outcome else { return Ok(Read::UnknownKind) };

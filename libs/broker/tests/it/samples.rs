@@ -68,7 +68,7 @@ pub(crate) fn rich_leg() -> LegMessage {
 
 /// News about a leg, told apart by its number.
 pub(crate) fn news(number: u8) -> WorkerMessage {
-    outcome(number, Outcome::MayStart)
+    outcome(number, Outcome::MayStart { redelivered: true })
 }
 
 fn outcome(number: u8, outcome: Outcome) -> WorkerMessage {
@@ -111,7 +111,7 @@ pub(crate) fn every_news() -> Vec<WorkerMessage> {
         ReturnReason::Draining,
         ReturnReason::Regroup(GroupKey::new("google").expect("a key")),
     ];
-    let outcomes = [Outcome::MayStart, ended(summary), ended(healthy)];
+    let outcomes = [Outcome::MayStart { redelivered: true }, ended(summary), ended(healthy)];
     (0..)
         .zip(outcomes.into_iter().chain(reasons.map(returned)))
         .map(|(n, o)| outcome(n, o))
@@ -132,6 +132,7 @@ fn announcement() -> Announcement {
         capacity: 2_000,
         running: 17,
         draining: true,
+        listening: true,
         kinds: ["incoming", "outgoing"].map(name).into(),
         outgrown: [ShardIndex(7)].into(),
         version: "0.1.0".to_owned(),

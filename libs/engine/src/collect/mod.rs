@@ -9,6 +9,7 @@ mod retry;
 mod step;
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use mailfleet_model::fleet::{
     Dispatch, Gate, JobChange, JobRecord, JobState, JobView, LedgerEntry, LegEnd, LegId, LegRecord,
@@ -30,7 +31,14 @@ pub enum Event {
     /// A leg came back unrun.
     Returned(LegId, Dispatch, Returned),
     /// An owner asks whether it may start a leg.
-    MayStart(LegId, Dispatch),
+    MayStart {
+        /// The leg.
+        leg: LegId,
+        /// The release that it has.
+        dispatch: Dispatch,
+        /// Whether an owner before had the same release: it may have been told to start it.
+        redelivered: bool,
+    },
     /// Nothing was heard of a leg for too long.
     Overdue(LegId, Dispatch),
     /// Dispatch found that a waiting leg's login was refused for good meanwhile.
@@ -114,7 +122,9 @@ impl<'a, C: Composer> Work<'a, C> {
         match event {
             Event::Ended(leg, dispatch, end) => self.ended(*leg, *dispatch, end),
             Event::Returned(leg, dispatch, returned) => self.returned(*leg, *dispatch, returned),
-            Event::MayStart(leg, dispatch) => return self.may_start(*leg, *dispatch),
+            Event::MayStart { leg, dispatch, redelivered } => {
+                return self.may_start(*leg, *dispatch, *redelivered);
+            }
             Event::Overdue(leg, dispatch) => self.overdue(*leg, *dispatch),
             Event::Refused(leg) => self.refused(*leg),
             Event::ShutOut(leg) => self.shut_out(*leg),
@@ -185,7 +195,7 @@ impl<'a, C: Composer> Work<'a, C> {
         }
     }
 
-    fn may_start(&mut self, id: LegId, dispatch: Dispatch) -> StartAnswer {
+    fn may_start(&mut self, id: LegId, dispatch: Dispatch, redelivered: bool) -> StartAnswer {
         let Some((index, leg)) = self.find(id) else { return StartAnswer::Drop };
         if step(leg.state, age(leg, dispatch), Cause::MayStart) != Step::Count {
             return StartAnswer::Drop;
@@ -198,9 +208,17 @@ impl<'a, C: Composer> Work<'a, C> {
             self.skip(index, FaultCode::LegNotTried);
             return StartAnswer::Drop;
         }
-        let Some(leg) = self.legs.get(index).filter(|leg| leg.started != dispatch) else {
-            return StartAnswer::Go;
-        };
+        let Some(leg) = self.legs.get(index) else { return StartAnswer::Drop };
+        if leg.started == dispatch {
+            if !redelivered {
+                // The same question again.
+                return StartAnswer::Go;
+            }
+            // An owner before was told to start it, and had to end it unfinished.
+            let lost = Returned { reason: ReturnReason::Redelivered, after: Duration::ZERO };
+            self.returned(id, dispatch, &lost);
+            return StartAnswer::Drop;
+        }
         if leg.starts > 0 && self.composer.runs_once(leg) {
             // It may have been sent, and nobody lived to tell.
             self.close_ours(index, FaultCode::SubmissionOutcomeUnknown);

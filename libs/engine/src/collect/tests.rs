@@ -260,6 +260,30 @@ fn a_returned_leg_waits_and_old_echoes_do_not_count() {
     assert_eq!(code, Some(FaultCode::CapacityLimit), "a snooze past the deadline is the end");
 }
 
+/// The question of an owner that had the release from the beginning.
+fn may_start(dispatch: Dispatch) -> Event {
+    Event::MayStart { leg: id(0), dispatch, redelivered: false }
+}
+
+#[test]
+fn what_an_owner_before_may_have_begun_is_released_anew_and_what_it_only_held_starts() {
+    let mut view = view(vec![leg(0, "incoming", Gate::Open, LegState::Published)]);
+    let again = Event::MayStart { leg: id(0), dispatch: Dispatch(1), redelivered: true };
+    assert_eq!(after(&mut view, &again), StartAnswer::Go, "nobody was told to start it");
+    assert_eq!(view.legs[0].leg.starts, 1);
+    assert_eq!(after(&mut view, &again), StartAnswer::Drop, "somebody was");
+    assert_eq!((states(&view), view.legs[0].leg.starts), (vec![LegState::Ready], 1));
+    // What sends a mail is not begun twice by it.
+    let mut view = self::view(vec![leg(0, "outgoing", Gate::Open, LegState::Published)]);
+    assert_eq!(after(&mut view, &may_start(Dispatch(1))), StartAnswer::Go);
+    assert_eq!(after(&mut view, &again), StartAnswer::Drop);
+    view.legs[0].leg.state = LegState::Published;
+    view.legs[0].leg.dispatch = Dispatch(2);
+    assert_eq!(after(&mut view, &may_start(Dispatch(2))), StartAnswer::Drop);
+    let code = view.legs[0].leg.end.as_ref().and_then(|end| end.summary.code);
+    assert_eq!(code, Some(FaultCode::SubmissionOutcomeUnknown));
+}
+
 #[test]
 fn three_starts_without_a_result_are_enough() {
     let mut view = view(vec![leg(0, "incoming", Gate::Open, LegState::Published)]);
@@ -268,11 +292,11 @@ fn three_starts_without_a_result_are_enough() {
         view.legs[0].leg.state = LegState::Published;
         view.legs[0].leg.dispatch = dispatch;
         for _ in 0..2 {
-            let answer = after(&mut view, &Event::MayStart(id(0), dispatch));
+            let answer = after(&mut view, &may_start(dispatch));
             assert_eq!(answer, StartAnswer::Go, "asking again is allowed, and counts once");
         }
         assert_eq!(view.legs[0].leg.starts, dispatch.0);
-        assert_eq!(after(&mut view, &Event::MayStart(id(0), Dispatch(0))), StartAnswer::Drop);
+        assert_eq!(after(&mut view, &may_start(Dispatch(0))), StartAnswer::Drop);
         after(&mut view, &Event::Returned(id(0), dispatch, lost.clone()));
     }
     let code = view.legs[0].leg.end.as_ref().and_then(|end| end.summary.code);
@@ -286,7 +310,7 @@ fn starts_that_ended_with_the_process_are_enough_too() {
     for dispatch in (1..=4).map(Dispatch) {
         view.legs[0].leg.state = LegState::Published;
         view.legs[0].leg.dispatch = dispatch;
-        let answer = after(&mut view, &Event::MayStart(id(0), dispatch));
+        let answer = after(&mut view, &may_start(dispatch));
         assert_eq!(answer == StartAnswer::Go, dispatch.0 <= 3, "{dispatch:?}");
     }
     let code = view.legs[0].leg.end.as_ref().and_then(|end| end.summary.code);
@@ -296,7 +320,7 @@ fn starts_that_ended_with_the_process_are_enough_too() {
 #[test]
 fn what_sends_a_mail_starts_once_and_ends_as_unknown() {
     let mut view = view(vec![leg(0, "outgoing", Gate::Open, LegState::Published)]);
-    assert_eq!(after(&mut view, &Event::MayStart(id(0), Dispatch(1))), StartAnswer::Go);
+    assert_eq!(after(&mut view, &may_start(Dispatch(1))), StartAnswer::Go);
     // A leg that is known not to have run starts all the same.
     let unanswered = Returned { reason: ReturnReason::Unanswered, after: Duration::ZERO };
     after(&mut view, &Event::Returned(id(0), Dispatch(1), unanswered));
@@ -304,7 +328,7 @@ fn what_sends_a_mail_starts_once_and_ends_as_unknown() {
     for (dispatch, answer) in [(2, StartAnswer::Go), (3, StartAnswer::Drop)] {
         view.legs[0].leg.state = LegState::Published;
         view.legs[0].leg.dispatch = Dispatch(dispatch);
-        assert_eq!(after(&mut view, &Event::MayStart(id(0), Dispatch(dispatch))), answer);
+        assert_eq!(after(&mut view, &may_start(Dispatch(dispatch))), answer);
     }
     let end = view.legs[0].leg.end.as_ref().expect("it has ended");
     assert_eq!(end.summary.code, Some(FaultCode::SubmissionOutcomeUnknown));
@@ -316,7 +340,7 @@ fn what_sends_a_mail_starts_once_and_ends_as_unknown() {
 fn a_start_is_denied_where_the_password_was_refused_meanwhile() {
     let mut view = view(vec![leg(0, "incoming", Gate::Open, LegState::Published)]);
     view.legs[0].budget = LoginBudget { refusals: 1, last: Some(view.now) };
-    assert_eq!(after(&mut view, &Event::MayStart(id(0), Dispatch(1))), StartAnswer::Drop);
+    assert_eq!(after(&mut view, &may_start(Dispatch(1))), StartAnswer::Drop);
     assert_eq!((states(&view), view.job.state), (vec![LegState::Skipped], JobState::Done));
 }
 

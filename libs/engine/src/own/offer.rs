@@ -64,7 +64,14 @@ pub enum Action {
     /// server's own it has mostly waited for; `None`: for nothing of it.
     Start(LegId, u64, Option<Hold>),
     /// Publish that the leg may start, and wait for the store's answer.
-    Ask(LegId, Dispatch),
+    Ask {
+        /// The leg.
+        leg: LegId,
+        /// Its release.
+        dispatch: Dispatch,
+        /// Whether an owner before had the same release.
+        redelivered: bool,
+    },
     /// Publish that the leg comes back unrun.
     Return(LegId, Dispatch, Returned),
     /// Ack this delivery.

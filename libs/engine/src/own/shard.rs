@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! offered ─┬─ copy of what is done ───────────────> acked
-//!          ├─ redelivered, unknown, refused ──────> LEAVING ──confirmed──> acked
+//!          ├─ from a lost owner, unknown, refused ─> LEAVING ──confirmed──> acked
 //!          └─> WAITING ──slot──> [ASKING ──go──>] RUNNING ──ended──> LEAVING
 //!                 │                 └─drop──> acked
 //!                 └─ parked too long ─────────────> LEAVING
@@ -129,7 +129,12 @@ impl Shard {
         if self.done.knows(offer.leg, offer.dispatch) {
             return vec![Action::Ack(offer.tag)];
         }
-        if offer.redelivered {
+        if offer.redelivered && self.takeover.is_undecided() {
+            // In no line: nothing starts before a gateway has told of the owner before.
+            self.hold(offer, Stage::Waiting(now), Delays::default());
+            return Vec::new();
+        }
+        if offer.redelivered && !self.takeover.handed_over() {
             return self.give_back_redelivered(offer, now);
         }
         if !self.kinds.contains(&offer.kind) {
@@ -138,8 +143,10 @@ impl Shard {
         if self.refused.contains_key(&(offer.group.clone(), offer.login)) {
             return self.hold_and_return(offer, ReturnReason::Refused, REFUSED_AGAIN);
         }
-        // It may wait longer than the shard is young, and has been released before.
-        let start = if self.takeover.young(now) { StartRule::Ask } else { offer.start };
+        // It may wait longer than the shard is young, and has been released before. What waited
+        // at an owner that handed over has its place here, and is asked for.
+        let ask = offer.redelivered || self.takeover.young(now);
+        let start = if ask { StartRule::Ask } else { offer.start };
         let offer = Offer { start, ..offer };
         self.line_up(&offer);
         let group = self.groups.get(&offer.group);
@@ -258,7 +265,7 @@ impl Shard {
                 group.resize(default, false, 0, now, &self.rules);
             }
         }
-        self.learn(last_owner)
+        self.learn(last_owner, now)
     }
 
     /// Takes newer settings of one group over.

@@ -23,7 +23,15 @@ impl Worker {
                     (zone == self.identity.zone, self.holds.get_mut(&index))
                     && let Some(shard) = hold.shard_mut()
                 {
-                    return own(index, *id, shard.snapshot(default, groups, last_owner, now));
+                    let was_haunted = shard.is_haunted(now);
+                    let actions = shard.snapshot(default, groups, last_owner, now);
+                    let is_news = !was_haunted && shard.is_haunted(now);
+                    let mut effects = own(index, *id, actions);
+                    if is_news {
+                        // Whoever comes next must know, also if we die at once.
+                        effects.push(self.announce(now));
+                    }
+                    return effects;
                 }
             }
             Control::Start { leg, dispatch, answer } => {
@@ -52,8 +60,8 @@ impl Worker {
         Vec::new()
     }
 
-    /// Another worker says what it holds. If it was silent and holds a shard of ours no more,
-    /// nothing has to be kept for it.
+    /// Another worker says what it holds. If it holds a shard of ours no more, nothing has to be
+    /// kept for it.
     fn announced(&mut self, announcement: &Announcement, now: Monotonic) -> Vec<Effect> {
         let backlog = self.backlog_until.is_some_and(|until| now < until);
         let freshness = if backlog { Freshness::Backlog } else { Freshness::Live };
@@ -66,7 +74,7 @@ impl Worker {
                 && let Some((id, hold)) = self.holds.get_mut(&index)
                 && let Some(shard) = hold.shard_mut()
             {
-                effects.extend(own(index, *id, shard.woke()));
+                effects.extend(own(index, *id, shard.woke(now)));
             }
         }
         effects

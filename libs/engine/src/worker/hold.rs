@@ -29,6 +29,7 @@ impl Hold {
         }
     }
 
+    /// Gives it up; a claim that is under way is dealt with once it is answered.
     pub(super) fn leave(&mut self, now: Monotonic) {
         if let Self::Held(shard) = self {
             *self = Self::Leaving(shard.clone(), now);

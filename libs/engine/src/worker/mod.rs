@@ -29,7 +29,7 @@ use crate::fence::{Fence, Standing};
 use crate::own::turns::{self, Room};
 use crate::own::{Action, Ending, Offer, Shard};
 use crate::ownership::Members;
-use crate::rules::{Rules, reserve};
+use crate::rules::{HoldRules, Rules, reserve};
 use crate::takeover::Takeover;
 use crate::time::Monotonic;
 
@@ -85,6 +85,10 @@ pub struct Worker {
     /// Shards in which it got legs of kinds that it does not run.
     outgrown: BTreeSet<ShardIndex>,
     announced: Option<Monotonic>,
+    /// Whether the others were told that it only listens yet.
+    listens: bool,
+    /// When it last held a shard.
+    held: Option<Monotonic>,
     ticked: Monotonic,
     /// When the last event came: a long gap is a time in which this worker was frozen.
     awake: Monotonic,
@@ -100,9 +104,11 @@ impl Worker {
     #[must_use]
     pub fn new(identity: Identity, rules: Rules, now: Monotonic) -> Self {
         let kept = reserve(identity.capacity, rules.own.reserve_one_in);
+        let mut members = Members::new(identity.zone.clone(), &rules.hold);
+        members.listen(now);
         Self {
             pace: Pace::new(rules.pace.clone(), identity.capacity.saturating_sub(kept)),
-            members: Members::new(identity.zone.clone(), &rules.hold),
+            members,
             identity,
             link: Link::Opening(now),
             claim_after: now.plus(rules.hold.warm_up),
@@ -114,6 +120,8 @@ impl Worker {
             haunted: BTreeMap::new(),
             outgrown: BTreeSet::new(),
             announced: None,
+            listens: true,
+            held: None,
             ticked: now,
             awake: now,
             backlog_until: None,
@@ -147,11 +155,13 @@ impl Worker {
             Event::Heard(control) => self.heard(control, now),
             Event::Ended(leg, ending) => self.ended(leg, ending, now),
             Event::Confirmed(leg, dispatch) => {
-                self.for_leg(|shard| shard.confirmed(leg, dispatch, now))
+                let mut effects = self.for_leg(|shard| shard.confirmed(leg, dispatch, now));
+                effects.extend(self.close(now));
+                effects
             }
             Event::Drain => {
                 self.draining = true;
-                Vec::new()
+                self.give_up(now)
             }
         });
         effects.extend(self.start(now));
@@ -227,7 +237,10 @@ impl Worker {
     fn lose(&mut self, shard: ShardIndex, now: Monotonic) -> Vec<Effect> {
         let Some((id, hold)) = self.holds.remove(&shard) else { return Vec::new() };
         let running = hold.shard().map(Shard::running).unwrap_or_default();
-        self.lost.insert(shard, now.plus(self.rules.hold.settle));
+        // What was only claimed was never ours: to list it would tell that its owner had ended.
+        if hold.shard().is_some() {
+            self.lost.insert(shard, now.plus(self.rules.hold.settle));
+        }
         if hold.shard().is_some_and(|shard| shard.is_haunted(now)) {
             self.haunted.insert(shard, now.plus(self.rules.hold.ghost));
         }
@@ -248,6 +261,7 @@ impl Worker {
             self.link = Link::Up(Fence::new(opened, self.rules.hold.clone()));
             // The others may have been away as well: it listens before it takes their shards.
             if self.members.was_deaf() {
+                self.members.listen(now);
                 self.claim_after = self.claim_after.max(now.plus(self.rules.hold.warm_up));
             }
         }
@@ -339,7 +353,11 @@ impl Worker {
             effects.extend(waiting.into_iter().map(|index| self.want_settings(index)));
         }
         effects.extend(self.give_up(now));
-        if self.announced.is_none_or(|last| self.rules.hold.announce <= now.since(last)) {
+        if !self.holds.is_empty() {
+            self.held = Some(now);
+        }
+        let due = self.announced.is_none_or(|last| self.rules.hold.announce <= now.since(last));
+        if due || self.listens != self.is_listening(now) {
             effects.push(self.announce(now));
         }
         effects.extend(self.claim(now));
@@ -375,8 +393,18 @@ impl Worker {
         self.shards().map(|(_, shard)| shard.started_bulk()).sum()
     }
 
+    /// Whether nobody should give up anything for it yet, since it may not claim before a while.
+    /// Who held something a moment ago is counted on already, and will be back soon.
+    fn is_listening(&self, now: Monotonic) -> bool {
+        let HoldRules { lead, live, .. } = self.rules.hold;
+        now.plus(lead) < self.claim_after
+            && self.holds.is_empty()
+            && self.held.is_none_or(|held| live <= now.since(held))
+    }
+
     fn announce(&mut self, now: Monotonic) -> Effect {
         self.announced = Some(now);
+        self.listens = self.is_listening(now);
         self.lost.retain(|_, until| now < *until);
         self.haunted.retain(|_, until| now < *until);
         let haunted = self.shards().filter(|(_, shard)| shard.is_haunted(now));
@@ -393,6 +421,7 @@ impl Worker {
             capacity: self.identity.capacity,
             running: self.running(),
             draining: self.draining,
+            listening: self.listens,
             kinds: self.identity.kinds.clone(),
             outgrown: self.outgrown.clone(),
             version: self.identity.version.clone(),

@@ -42,48 +42,46 @@ impl Worker {
 
     /// Shards that others should have, or all while draining.
     pub(super) fn give_up(&mut self, now: Monotonic) -> Vec<Effect> {
-        let mut effects = Vec::new();
-        let (mut leaving, mut closing) = (Vec::new(), Vec::new());
-        for (index, (id, hold)) in &mut self.holds {
-            match hold {
-                Hold::Claiming => {}
-                Hold::Held(_) => {
-                    let live = self.rules.hold.live;
-                    let own = candidate(&self.identity, &self.outgrown);
-                    if self.draining || !self.members.should_own(own, *index, now, live) {
-                        leaving.push(*index);
-                    }
-                }
-                Hold::Leaving(shard, since) => {
-                    let late = self.rules.hold.drain <= now.since(*since);
-                    if late {
-                        effects.extend(own(*index, *id, shard.drop_running()));
-                    }
-                    let haunted = shard.is_haunted(now);
-                    // A silent predecessor that has just woken says so in a moment.
-                    let hopes = haunted && now.since(*since) < self.rules.hold.settle * 2;
-                    if (shard.is_idle() && !hopes) || (late && shard.running().is_empty()) {
-                        closing.push((*index, *id, haunted));
-                    }
-                }
-            }
-        }
-        for index in leaving {
-            if let Some((_, hold)) = self.holds.get_mut(&index) {
+        let live = self.rules.hold.live;
+        let own = candidate(&self.identity, &self.outgrown);
+        for (index, (_, hold)) in &mut self.holds {
+            if self.draining || !self.members.should_own(own, *index, now, live) {
                 hold.leave(now);
             }
         }
-        for (index, id, is_haunted) in closing {
-            self.holds.remove(&index);
-            if is_haunted {
-                // What was kept for comes to the next owner as redelivered, which must know.
-                self.haunted.insert(index, now.plus(self.rules.hold.ghost));
+        self.close(now)
+    }
+
+    /// Of the shards that are given up, those in which nothing is left.
+    pub(super) fn close(&mut self, now: Monotonic) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        let mut closing = Vec::new();
+        for (index, (id, hold)) in &mut self.holds {
+            let Hold::Leaving(shard, since) = hold else { continue };
+            let late = self.rules.hold.drain <= now.since(*since);
+            if late {
+                effects.extend(own(*index, *id, shard.drop_running()));
             }
-            self.tried.insert(index, now);
-            // First the word, then the lock: the next owner knows that nothing is left.
-            effects.push(self.announce(now));
-            effects.push(Effect::Close(index, id));
+            let haunted = shard.is_haunted(now);
+            // A silent predecessor that has just woken says so in a moment.
+            let hopes = haunted && now.since(*since) < self.rules.hold.settle * 2;
+            if (shard.is_idle() && !hopes) || (late && shard.running().is_empty()) {
+                closing.push((*index, *id, haunted));
+            }
         }
+        for (index, _, is_haunted) in &closing {
+            self.holds.remove(index);
+            if *is_haunted {
+                // What was kept for comes to the next owner as redelivered, which must know.
+                self.haunted.insert(*index, now.plus(self.rules.hold.ghost));
+            }
+            self.tried.insert(*index, now);
+        }
+        if !closing.is_empty() {
+            // First the word, then the locks: the next owners know that nothing is left.
+            effects.push(self.announce(now));
+        }
+        effects.extend(closing.into_iter().map(|(index, id, _)| Effect::Close(index, id)));
         effects
     }
 
@@ -92,9 +90,13 @@ impl Worker {
             return Vec::new();
         }
         let (own, hold) = (candidate(&self.identity, &self.outgrown), &self.rules.hold);
+        // A shard that was handed over is free as soon as the word about it is out.
+        let waited = |index: &ShardIndex, last: Monotonic| {
+            hold.retry <= now.since(last) || self.members.is_handed_over(*index)
+        };
         let free = |index: &ShardIndex| {
             !self.holds.contains_key(index)
-                && self.tried.get(index).is_none_or(|last| hold.retry <= now.since(*last))
+                && self.tried.get(index).is_none_or(|last| waited(index, *last))
                 && self.tried.get(index).is_none_or(|last| *last <= now)
                 && !self.orphans.values().any(|shard| shard == index)
                 && self.members.should_own(own, *index, now, hold.live)

@@ -47,6 +47,7 @@ pub(crate) fn longest_wait(mutation: Option<Mutation>) -> Duration {
     let history = History {
         seed: 7,
         gateways: 2,
+        hesitant: false,
         workers: 2,
         older: 0,
         zones: 1,
@@ -96,6 +97,7 @@ fn a_batch_on_a_slow_server_delays_neither_another_tenants_nor_anybody_who_waits
     let history = History {
         seed: 11,
         gateways: 2,
+        hesitant: false,
         workers: 2,
         older: 0,
         zones: 1,

@@ -46,6 +46,7 @@ fn longest_waits(workers: usize, faults: Vec<Fault>) -> (Duration, Duration) {
         batches: Vec::new(),
         seed: 11,
         gateways: 2,
+        hesitant: false,
         workers,
         older: 2,
         zones: 1,

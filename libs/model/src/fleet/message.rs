@@ -174,7 +174,10 @@ pub enum Outcome {
     /// It did not run.
     Returned(Returned),
     /// It is about to run, and the worker waits for a [`StartAnswer`].
-    MayStart,
+    MayStart {
+        /// Whether an owner before had the same release: it may have been told to start it.
+        redelivered: bool,
+    },
 }
 
 /// What a worker tells the store about a leg. Durable: confirmed before the leg's
@@ -240,6 +243,8 @@ pub struct Announcement {
     pub running: u32,
     /// Whether it is leaving: it should own nothing any more.
     pub draining: bool,
+    /// Whether it is not ready to own anything yet: it still listens to the others.
+    pub listening: bool,
     /// Kinds of legs that it runs.
     pub kinds: BTreeSet<LegKind>,
     /// Shards in which it got legs of kinds that it does not run: they are for workers that run

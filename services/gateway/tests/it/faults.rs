@@ -141,10 +141,12 @@ async fn a_result_that_nobody_can_read_ends_its_leg_and_harms_nothing_else() {
     // Of another job, too, that nobody knows: it is passed over.
     let stray = WorkerMessage {
         leg: LegId { job: JobId(uuid::Uuid::from_u128(1)), index: 0 },
-        ..news(Outcome::MayStart)
+        ..news(Outcome::MayStart { redelivered: false })
     };
     let control = queue.control().await.expect("a link");
-    for message in [stray, news(Outcome::MayStart), news(Outcome::Ended(end.clone()))] {
+    for message in
+        [stray, news(Outcome::MayStart { redelivered: false }), news(Outcome::Ended(end.clone()))]
+    {
         queue.publish(&message).await.expect("published");
     }
     let mut answers = Vec::new();

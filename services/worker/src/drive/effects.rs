@@ -92,7 +92,9 @@ impl<Q: WorkerQueue> Drive<Q> {
                     None => tracing::error!(%leg, "a leg was started that nobody delivered"),
                 }
             }
-            Action::Ask(leg, dispatch) => self.publish(leg, dispatch, Outcome::MayStart),
+            Action::Ask { leg, dispatch, redelivered } => {
+                self.publish(leg, dispatch, Outcome::MayStart { redelivered });
+            }
             Action::Return(leg, dispatch, returned) => {
                 tracing::debug!(%leg, reason = %returned.reason, "a leg is given back");
                 self.publish(leg, dispatch, Outcome::Returned(returned));

@@ -265,7 +265,7 @@ impl<Q: WorkerQueue> Drive<Q> {
         let held =
             |message: &WorkerMessage| engine.dispatch_of(message.leg) == Some(message.dispatch);
         if let Some(message) = self.outbox.settle(ended, held)
-            && message.outcome != Outcome::MayStart
+            && !matches!(message.outcome, Outcome::MayStart { .. })
         {
             self.tell(Event::Confirmed(message.leg, message.dispatch)).await;
         }

@@ -25,7 +25,7 @@ impl Seen {
     pub(crate) fn end(&self, leg: LegId) -> Option<LegEnd> {
         self.news.iter().filter(|news| news.leg == leg).find_map(|news| match &news.outcome {
             Outcome::Ended(end) => Some(end.clone()),
-            Outcome::Returned(_) | Outcome::MayStart => None,
+            Outcome::Returned(_) | Outcome::MayStart { .. } => None,
         })
     }
 
@@ -33,7 +33,7 @@ impl Seen {
     pub(crate) fn returned(&self, leg: LegId) -> Option<Returned> {
         self.news.iter().filter(|news| news.leg == leg).find_map(|news| match &news.outcome {
             Outcome::Returned(returned) => Some(returned.clone()),
-            Outcome::Ended(_) | Outcome::MayStart => None,
+            Outcome::Ended(_) | Outcome::MayStart { .. } => None,
         })
     }
 
@@ -89,7 +89,7 @@ pub(crate) async fn news<G: GatewayQueue>(
     let mut news = gateway.news().await.expect("the broker is there");
     while let Some(delivery) = news.next().await {
         if let WorkerNews::Message(message) = delivery.news {
-            if message.outcome == Outcome::MayStart {
+            if let Outcome::MayStart { .. } = message.outcome {
                 let (leg, dispatch, answer) = (message.leg, message.dispatch, StartAnswer::Go);
                 let start = Control::Start { leg, dispatch, answer };
                 link.tell(&message.worker, &start).await.expect("the broker is there");

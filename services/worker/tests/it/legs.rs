@@ -40,7 +40,12 @@ async fn a_leg_runs_and_its_result_is_confirmed_before_it_is_acked() {
         [Noted::Refused(leg), Noted::Refused(leg), Noted::Confirmed(leg), Noted::Acked(leg)];
     assert_eq!(spy.noted(), expect);
     // A young owner asks for every leg; its watcher saw the steps.
-    assert!(world.now(|seen| seen.news.iter().any(|news| news.outcome == Outcome::MayStart)));
+    assert!(
+        world.now(|seen| seen
+            .news
+            .iter()
+            .any(|news| matches!(news.outcome, Outcome::MayStart { .. })))
+    );
     let logged_in = |event: &LegEvent| matches!(event, LegEvent::StepFinished { step, .. } if step.kind == StepKind::Login);
     assert!(world.now(|seen| seen.live.iter().any(|live| logged_in(&live.event))));
 }

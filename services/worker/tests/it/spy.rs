@@ -84,7 +84,7 @@ impl<Q: WorkerQueue> WorkerQueue for Spied<Q> {
 
     async fn publish(&self, message: &WorkerMessage) -> Result<(), QueueError> {
         let leg = message.leg;
-        if message.outcome == Outcome::MayStart {
+        if let Outcome::MayStart { .. } = message.outcome {
             return self.0.queue.publish(message).await;
         }
         let left = |left: u32| left.checked_sub(1);

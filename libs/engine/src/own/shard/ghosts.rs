@@ -1,8 +1,8 @@
 //! Slots that are kept for legs which a silent predecessor may still run.
 
-use mailfleet_model::fleet::LastOwner;
+use mailfleet_model::fleet::{LastOwner, LegId};
 
-use super::Shard;
+use super::{Held, Shard, Stage};
 use crate::own::Action;
 use crate::time::Monotonic;
 
@@ -21,17 +21,32 @@ impl Shard {
         self.keeps_slots(now) || (self.takeover.is_silent() && self.takeover.young(now))
     }
 
-    /// Hears that a silent predecessor is there again, and holds nothing.
-    pub fn woke(&mut self) -> Vec<Action> {
-        if self.takeover.woke() { self.exorcise() } else { Vec::new() }
+    /// Hears that the predecessor holds nothing.
+    pub fn woke(&mut self, now: Monotonic) -> Vec<Action> {
+        if self.takeover.woke(now) { self.exorcise() } else { Vec::new() }
     }
 
-    /// Hears what others know of the predecessor.
-    pub(super) fn learn(&mut self, last_owner: Option<LastOwner>) -> Vec<Action> {
-        match last_owner {
-            Some(last) if self.takeover.learn(last) => self.exorcise(),
-            Some(_) | None => Vec::new(),
+    /// Hears what others know of the predecessor, which decides about what was redelivered.
+    pub(super) fn learn(&mut self, last_owner: Option<LastOwner>, now: Monotonic) -> Vec<Action> {
+        let was_undecided = self.takeover.is_undecided();
+        let free = self.takeover.learn(last_owner, now);
+        let mut actions = if free { self.exorcise() } else { Vec::new() };
+        if !was_undecided {
+            return actions;
         }
+        let waits =
+            |held: &&Held| held.offer.redelivered && matches!(held.stage, Stage::Waiting(_));
+        let waiting: Vec<LegId> =
+            self.legs.values().filter(waits).map(|held| held.offer.leg).collect();
+        for leg in waiting {
+            let Some(Held { offer, tags, next, .. }) = self.legs.remove(&leg) else { continue };
+            actions.extend(self.offered(offer, now));
+            // It may have come several times, and in a later release too.
+            if let Some(held) = self.legs.get_mut(&leg) {
+                (held.tags, held.next) = (tags, next);
+            }
+        }
+        actions
     }
 
     fn keeps_slots(&self, now: Monotonic) -> bool {

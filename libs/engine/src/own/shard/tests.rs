@@ -3,12 +3,12 @@
 use std::num::NonZeroU32;
 
 use mailfleet_model::FaultCode;
-use mailfleet_model::fleet::{GroupId, MailboxTag, Rate, ShardIndex};
+use mailfleet_model::fleet::{Announcement, GroupId, MailboxTag, Rate, ShardIndex};
 use uuid::Uuid;
 
 use super::*;
 use crate::own::turns::Room;
-use crate::ownership::Members;
+use crate::ownership::{Freshness, Members};
 use crate::rules::HoldRules;
 
 fn at(seconds: u64) -> Monotonic {
@@ -61,11 +61,32 @@ fn ending(code: Option<FaultCode>, login: LoginOutcome) -> Ending {
     Ending { code, login }
 }
 
+fn says(shards: &[u16]) -> Announcement {
+    Announcement {
+        worker: "old".parse().expect("a name"),
+        zone: "z".parse().expect("a name"),
+        shards: shards.iter().copied().map(ShardIndex).collect(),
+        haunted: Vec::new(),
+        capacity: 10,
+        running: 0,
+        draining: false,
+        listening: false,
+        kinds: std::collections::BTreeSet::new(),
+        outgrown: std::collections::BTreeSet::new(),
+        version: "1".to_owned(),
+    }
+}
+
+/// The question for the first leg.
+fn ask(dispatch: u32) -> Action {
+    Action::Ask { leg: leg(1), dispatch: Dispatch(dispatch), redelivered: false }
+}
+
 /// Offers legs and says which start.
 fn started(shard: &mut Shard, now: Monotonic) -> Vec<u64> {
     let tag = |action| match action {
         Action::Start(_, tag, _) => Some(tag),
-        Action::Ask(..) | Action::Return(..) | Action::Ack(_) | Action::Abort(_) => None,
+        Action::Ask { .. } | Action::Return(..) | Action::Ack(_) | Action::Abort(_) => None,
     };
     start(shard, 1_000, now).into_iter().filter_map(tag).collect()
 }
@@ -225,6 +246,45 @@ fn a_redelivered_leg_is_returned_and_keeps_a_slot_where_the_predecessor_is_silen
 }
 
 #[test]
+fn what_waited_at_an_owner_that_handed_over_is_asked_for_in_its_place() {
+    let mut shard = shard(limits(1, None));
+    let again = Offer { redelivered: true, ..offer(1, JobClass::Interactive) };
+    shard.snapshot(limits(1, None), Vec::new(), Some(LastOwner::HandedOver), at(99));
+    assert_eq!(shard.offered(again, at(100)), []);
+    shard.offered(offer(2, JobClass::Interactive), at(100));
+    let asked = Action::Ask { leg: leg(1), dispatch: Dispatch(1), redelivered: true };
+    assert_eq!(start(&mut shard, 9, at(101)), [asked]);
+    let started = shard.answered(leg(1), Dispatch(1), StartAnswer::Go, at(102));
+    assert!(matches!(started[..], [Action::Start(_, 1, _)]));
+}
+
+#[test]
+fn a_worker_that_came_late_lets_what_was_redelivered_wait_until_a_gateway_has_told() {
+    let told = |last_owner| {
+        let (hold, own) = (HoldRules::default(), OwnRules::default());
+        let mut members = Members::new("z".parse().expect("a name"), &hold);
+        members.listen(at(90));
+        // It has heard the shard being handed over, and nothing of who was silent before.
+        members.hear(&says(&[0]), Freshness::Live, at(91));
+        members.hear(&says(&[]), Freshness::Live, at(92));
+        let takeover = Takeover::begin(&members, ShardIndex(0), at(95), &hold, &own);
+        let mut shard = Shard::new(takeover, ["incoming".parse().expect("a name")].into(), own);
+        let again = Offer { redelivered: true, ..offer(1, JobClass::Interactive) };
+        assert_eq!(shard.offered(again.clone(), at(95)), []);
+        assert_eq!(shard.offered(Offer { tag: 51, ..again }, at(95)), []);
+        let actions = shard.snapshot(limits(1, None), Vec::new(), last_owner, at(95));
+        let starts = start(&mut shard, 9, at(97));
+        let acks = shard.confirmed(leg(1), Dispatch(1), at(97));
+        (actions.len(), starts.len(), acks.len(), shard.is_haunted(at(97)))
+    };
+    // Told of somebody silent it gives back, and acks nothing while slots are kept.
+    assert_eq!(told(Some(LastOwner::Silent)), (1, 0, 0, true));
+    for nothing_worse in [None, Some(LastOwner::HandedOver), Some(LastOwner::Heard)] {
+        assert_eq!(told(nothing_worse), (0, 1, 0, false), "{nothing_worse:?}");
+    }
+}
+
+#[test]
 fn a_copy_of_what_is_done_is_acked_and_a_copy_of_what_runs_waits_for_its_end() {
     let mut shard = shard(limits(1, None));
     shard.offered(offer(1, JobClass::Interactive), at(100));
@@ -248,7 +308,7 @@ fn a_later_release_takes_its_turn_when_the_earlier_one_is_acked() {
     };
     assert_eq!(shard.offered(later, at(100)), []);
     assert_eq!(finish(&mut shard, 1, at(101)), [Action::Ack(1)]);
-    assert_eq!(start(&mut shard, 9, at(101)), [Action::Ask(leg(1), Dispatch(2))]);
+    assert_eq!(start(&mut shard, 9, at(101)), [ask(2)]);
     let answer = |shard: &mut Shard, answer| shard.answered(leg(1), Dispatch(2), answer, at(102));
     assert_eq!(answer(&mut shard, StartAnswer::Drop), [Action::Ack(61)]);
     assert_eq!(answer(&mut shard, StartAnswer::Go), [], "the leg is forgotten");
@@ -259,7 +319,7 @@ fn a_later_release_takes_its_turn_when_the_earlier_one_is_acked() {
 fn an_unanswered_question_gives_the_slot_back() {
     let mut shard = shard(limits(1, None));
     shard.offered(Offer { start: StartRule::Ask, ..offer(1, JobClass::Interactive) }, at(100));
-    assert_eq!(start(&mut shard, 9, at(100)), [Action::Ask(leg(1), Dispatch(1))]);
+    assert_eq!(start(&mut shard, 9, at(100)), [ask(1)]);
     let returned = shard.tick(at(115));
     let reason = ReturnReason::Unanswered;
     assert!(matches!(&returned[..], [Action::Return(_, _, back)] if back.reason == reason));
@@ -308,7 +368,7 @@ fn an_unknown_kind_is_left_to_a_newer_worker() {
 fn held_by(shard: &mut Shard, room: u32, now: Monotonic) -> Vec<(u64, Option<Hold>)> {
     let held = |action| match action {
         Action::Start(_, tag, held_by) => Some((tag, held_by)),
-        Action::Ask(..) | Action::Return(..) | Action::Ack(_) | Action::Abort(_) => None,
+        Action::Ask { .. } | Action::Return(..) | Action::Ack(_) | Action::Abort(_) => None,
     };
     start(shard, room, now).into_iter().filter_map(held).collect()
 }

@@ -139,7 +139,10 @@ impl Shard {
         let held = self.legs.get_mut(&leg)?;
         held.held_by = held.cause(delays, now);
         let (stage, action) = match held.offer.start {
-            StartRule::Ask => (Stage::Asking(now), Action::Ask(leg, held.offer.dispatch)),
+            StartRule::Ask => {
+                let Offer { dispatch, redelivered, .. } = held.offer;
+                (Stage::Asking(now), Action::Ask { leg, dispatch, redelivered })
+            }
             StartRule::Free => (Stage::Running, Action::Start(leg, held.offer.tag, held.held_by)),
         };
         held.stage = stage;

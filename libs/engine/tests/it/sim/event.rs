@@ -62,6 +62,10 @@ pub(crate) enum ForWorker {
     /// Something about a connection; ignored if it is not the present one.
     OnConnection(Epoch, Box<WorkerEvent>),
     Engine(Box<WorkerEvent>),
+    /// Give a lock up, now that the word about it is out.
+    Release(Epoch, ShardIndex, ClaimId),
+    /// It has drained, and its last words are out.
+    End,
     /// The dialled connection is about to open.
     Open(LegId, u64),
     /// The server has had its last word.

@@ -250,10 +250,12 @@ impl World {
         let event = match &message.outcome {
             Outcome::Ended(end) => JobEvent::Ended(leg, dispatch, end.clone()),
             Outcome::Returned(returned) => JobEvent::Returned(leg, dispatch, returned.clone()),
-            Outcome::MayStart => JobEvent::MayStart(leg, dispatch),
+            Outcome::MayStart { redelivered } => {
+                JobEvent::MayStart { leg, dispatch, redelivered: *redelivered }
+            }
         };
         let answer = self.advance_job(index, leg.job, &event, Some(id));
-        if message.outcome == Outcome::MayStart {
+        if let Outcome::MayStart { .. } = message.outcome {
             if answer == StartAnswer::Go {
                 self.mail.decided.insert((leg, dispatch), self.store.now);
             }
@@ -289,7 +291,7 @@ impl World {
         if changed && *event == JobEvent::Cancel {
             self.broadcast(None, &Control::Cancel(job));
         }
-        if self.mutation == Some(Mutation::AlwaysGo) && matches!(event, JobEvent::MayStart(..)) {
+        if self.mutation == Some(Mutation::AlwaysGo) && matches!(event, JobEvent::MayStart { .. }) {
             answer = StartAnswer::Go;
         }
         answer
@@ -309,7 +311,7 @@ impl World {
     /// The time between two steps of a gateway: now and then so long that a crash or an
     /// outage finds something between them.
     pub(super) fn step(&mut self) -> Duration {
-        let slow = !self.history.faults.is_empty() && self.random.chance(20);
+        let slow = self.history.hesitant && self.random.chance(20);
         self.random.millis(0, if slow { 5_000 } else { 3 })
     }
 
@@ -391,7 +393,7 @@ impl World {
             return;
         }
         for index in 0..self.workers.len() {
-            self.control_to(index, control);
+            self.control_to(from, index, control);
         }
         if matches!(control, Control::Announce(_)) && !self.lose_control {
             for index in 0..self.gateways.len() {
@@ -401,7 +403,8 @@ impl World {
         }
         if matches!(control, Control::SettingsWanted { .. }) {
             for index in 0..self.gateways.len() {
-                let after = self.hop();
+                // Behind what the worker has announced.
+                let after = self.hop().max(millis(3));
                 self.gateway_later(index, after, ForGateway::Heard(Box::new(control.clone())));
             }
         }
@@ -410,20 +413,26 @@ impl World {
     fn tell(&mut self, worker: &mailfleet_model::fleet::WorkerId, control: &Control) {
         let found = self.workers.iter().position(|w| w.id == *worker);
         if let Some(index) = found.filter(|_| !self.broker.down) {
-            self.control_to(index, control);
+            self.control_to(None, index, control);
         }
     }
 
-    fn control_to(&mut self, worker: usize, control: &Control) {
+    fn control_to(&mut self, from: Option<usize>, worker: usize, control: &Control) {
         let lost = self.workers[worker].cut_from || (self.lose_control && self.random.chance(70));
         let ignored =
             self.mutation == Some(Mutation::OldLimit) && matches!(control, Control::Settings(_));
         if lost || ignored {
             return;
         }
-        let after = self.random.millis(1, 20);
+        let mut at = self.now + self.random.millis(1, 20);
+        if let Some(from) = from {
+            // The broker keeps the order of what one worker says.
+            let last = self.heard.entry((from, worker)).or_default();
+            at = at.max(*last + Duration::from_micros(1));
+            *last = at;
+        }
         let event = mailfleet_engine::worker::Event::Heard(control.clone());
-        self.worker_later(worker, after, ForWorker::Engine(Box::new(event)));
+        self.worker_later(worker, at - self.now, ForWorker::Engine(Box::new(event)));
     }
 }
 

@@ -11,6 +11,8 @@ use super::random::Random;
 pub(crate) struct History {
     pub(crate) seed: u64,
     pub(crate) gateways: usize,
+    /// Whether gateways pause for seconds between two steps now and then.
+    pub(crate) hesitant: bool,
     pub(crate) workers: usize,
     /// The first so many workers do not run legs of the newer kind.
     pub(crate) older: usize,
@@ -136,8 +138,18 @@ impl History {
         let mut random = Random::new(seed ^ 0x6261_7463_6865_7300);
         let n_batches = if (seed / 4).is_multiple_of(3) { 1 + random.index(2) } else { 0 };
         let batches = (0..n_batches).map(|_| batch(&mut random, n_groups)).collect();
-        let history =
-            Self { seed, gateways, workers, older: 0, zones: 1, limits, jobs, faults, batches };
+        let history = Self {
+            seed,
+            gateways,
+            hesitant: 0 < n_faults,
+            workers,
+            older: 0,
+            zones: 1,
+            limits,
+            jobs,
+            faults,
+            batches,
+        };
         // Every eighth one has two zones, and another eighth two versions, in histories of any
         // kind.
         match seed % 8 {

@@ -130,8 +130,9 @@ impl World {
     }
 
     /// The stated residue, of sockets that nobody can close: those of a worker that is
-    /// frozen for longer than 60 s after its lock was free; and those of a worker that
-    /// cannot hear that somebody deleted its queue, lock and deliveries together.
+    /// frozen for longer than 60 s after its lock was free; those of one whose connection was
+    /// dropped soon after it was frozen, so that it looks like one that was killed; and those of
+    /// a worker that cannot hear that somebody deleted its queue, lock and deliveries together.
     fn is_residue(&self, session: &Session) -> bool {
         let worker = &self.workers[session.worker];
         if worker.run != session.run {
@@ -148,7 +149,10 @@ impl World {
         };
         let freed = since(frees_lock).unwrap_or(Duration::MAX).min(deaf + millis(20_000));
         let long = frozen.is_some() && freed + millis(60_000) <= self.now;
-        long || since(|what, _| matches!(what, What::DeleteQueue(_))).is_some()
+        let as_killed = frozen.is_some()
+            && since(|what, worker| what == What::DropConnection(worker))
+                .is_some_and(|dropped| dropped <= deaf + millis(11_000));
+        long || as_killed || since(|what, _| matches!(what, What::DeleteQueue(_))).is_some()
     }
 
     /// How long an owner may go by an older limit: until the next broadcast reaches it.

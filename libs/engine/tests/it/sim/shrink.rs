@@ -65,6 +65,9 @@ fn candidates(history: &History) -> Vec<History> {
         candidate.faults.remove(index);
         smaller.push(candidate);
     }
+    if history.hesitant {
+        smaller.push(History { hesitant: false, ..history.clone() });
+    }
     for (gateways, workers) in [(1, history.workers), (history.gateways, history.workers - 1)] {
         let names = |history: &History| history.faults.iter().all(|f| f.fits(gateways, workers));
         if history.zones <= workers

@@ -123,7 +123,8 @@ impl World {
                 let late = if scarce { millis(100) } else { Duration::ZERO };
                 self.engine(index, Event::Tick(late));
                 if self.workers[index].engine.is_done() {
-                    self.kill_worker(index, millis(1_000));
+                    // Its last words are out before it ends.
+                    self.worker_later(index, millis(100), ForWorker::End);
                 }
             }
             ForWorker::OnConnection(epoch, event) => {
@@ -139,14 +140,21 @@ impl World {
                     self.engine(index, Event::ConnectionLost);
                 }
             }
+            ForWorker::Release(epoch, shard, id) => {
+                if self.workers[index].epoch == epoch {
+                    self.send_broker(index, ForBroker::Release(index, epoch, shard, id));
+                }
+            }
             ForWorker::Open(leg, serial) => self.open(index, leg, serial),
+            ForWorker::End => self.kill_worker(index, millis(1_000)),
             ForWorker::Done(leg, serial) => self.done(index, leg, serial),
             ForWorker::Publish(message) => self.publish(index, message),
             ForWorker::PublishConfirmed(message) => {
                 let pending = &mut self.workers[index].pending;
                 let before = pending.len();
                 pending.retain(|other| *other != *message);
-                if pending.len() != before && message.outcome != Outcome::MayStart {
+                let asks = matches!(message.outcome, Outcome::MayStart { .. });
+                if pending.len() != before && !asks {
                     self.engine(index, Event::Confirmed(message.leg, message.dispatch));
                 }
             }
@@ -204,7 +212,9 @@ impl World {
                 self.send_broker(index, ForBroker::Claim(index, epoch, shard, id));
             }
             Effect::Close(shard, id) => {
-                self.send_broker(index, ForBroker::Release(index, epoch, shard, id));
+                // The word about it comes first, or too late.
+                let after = self.random.millis(10, 30);
+                self.worker_later(index, after, ForWorker::Release(epoch, shard, id));
             }
             Effect::Broadcast(control) => self.broadcast(Some(index), &control),
             Effect::Own(_, _, action) => self.act(index, action),
@@ -222,12 +232,12 @@ impl World {
         };
         match action {
             Action::Start(leg, ..) => self.dial(index, leg),
-            Action::Ask(leg, dispatch) if self.mutation == Some(Mutation::NeverAsk) => {
+            Action::Ask { leg, dispatch, .. } if self.mutation == Some(Mutation::NeverAsk) => {
                 let answer = StartAnswer::Go;
                 self.engine(index, Event::Heard(Control::Start { leg, dispatch, answer }));
             }
-            Action::Ask(leg, dispatch) => {
-                self.say(index, message(self, leg, dispatch, Outcome::MayStart));
+            Action::Ask { leg, dispatch, redelivered } => {
+                self.say(index, message(self, leg, dispatch, Outcome::MayStart { redelivered }));
             }
             Action::Return(leg, dispatch, returned) => {
                 self.say(index, message(self, leg, dispatch, Outcome::Returned(returned)));

@@ -26,7 +26,7 @@ use super::worker::{Worker, kinds_of};
 pub(crate) const SHARDS: NonZeroU16 = NonZeroU16::new(4).expect("not zero");
 /// Where the store's clock begins, in microseconds.
 const EPOCH: u64 = 1_800_000_000_000_000;
-/// How long a run may last beyond what its clock jumps cost. Deadlines are two hours: what
+/// How long a run may last beyond what its clock jumps and its sessions cost. Deadlines are two hours: what
 /// ends only by its deadline was not done by whoever should have done it.
 const LONGEST: Duration = Duration::from_secs(40 * 60);
 
@@ -51,6 +51,8 @@ pub(crate) struct World {
     /// For each planned job: the job that answers it, once that is known.
     pub(crate) answers: Vec<Option<Answer>>,
     pub(crate) faults_left: usize,
+    /// When a worker hears the last word of another one that is under way.
+    pub(crate) heard: BTreeMap<(usize, usize), Duration>,
     /// Which run of which worker begins when.
     pub(crate) restarts: BTreeMap<(Duration, usize), u64>,
     pub(crate) broken: Vec<String>,
@@ -66,7 +68,7 @@ pub(crate) enum Answer {
 pub(crate) fn run(history: &History, mutation: Option<Mutation>) -> Result<World, String> {
     let mut world = World::new(history.clone(), mutation);
     world.begin();
-    let longest = LONGEST + world.jumps_back();
+    let longest = LONGEST + world.jumps_back() + world.sessions();
     while !world.is_over() {
         let Some(((at, _), event)) = world.queue.pop_first() else { break };
         world.now = at;
@@ -136,6 +138,7 @@ impl World {
             mail: Mail::new(&history.limits),
             answers: vec![None; history.jobs.len()],
             faults_left: history.faults.len(),
+            heard: BTreeMap::new(),
             restarts: BTreeMap::new(),
             broken: Vec::new(),
             rules,
@@ -282,6 +285,21 @@ impl World {
     }
 
     /// How much longer a run lasts because the store's clock was set back.
+    /// How long the busiest mail server needs if each session is there once and none beside
+    /// another.
+    fn sessions(&self) -> Duration {
+        let items = self.history.batches.iter().flat_map(|batch| &batch.items);
+        let plans = || self.history.jobs.iter().chain(items.clone());
+        let of = |group: usize| {
+            let takes = |plan: &super::history::JobPlan| {
+                let legs = plan.groups.iter().filter(|other| **other == group).count();
+                millis(plan.takes) * u32::try_from(legs).expect("few")
+            };
+            plans().map(takes).sum()
+        };
+        (0..self.history.limits.len()).map(of).max().unwrap_or_default()
+    }
+
     fn jumps_back(&self) -> Duration {
         use super::history::What;
         let back = |fault: &super::history::Fault| match fault.what {
