@@ -48,7 +48,7 @@ fn every_test_folder_is_one_binary() {
 fn sources() -> Vec<PathBuf> {
     let mut files = Vec::new();
     let mut folders: Vec<PathBuf> =
-        ["libs", "services", "loadtest"].map(|name| crate::root().join(name)).into();
+        ["libs", "services", "loadtest", "deploy"].map(|name| crate::root().join(name)).into();
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(&folder).expect("a folder") {
             let path = entry.expect("an entry").path();

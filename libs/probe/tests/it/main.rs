@@ -2,6 +2,8 @@
 
 mod arrival;
 mod bench;
+#[path = "../../../../deploy/lab/facts.rs"]
+mod facts;
 mod hostile;
 mod imap;
 mod imap_hostile;

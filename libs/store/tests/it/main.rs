@@ -3,6 +3,8 @@
 
 mod conformance;
 mod decisions;
+#[path = "../../../../deploy/lab/facts.rs"]
+mod facts;
 mod postgres;
 mod samples;
 mod sqlite;

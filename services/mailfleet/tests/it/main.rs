@@ -6,6 +6,8 @@ mod batch;
 mod check;
 mod command;
 mod crash;
+#[path = "../../../../deploy/lab/facts.rs"]
+mod facts;
 mod fleet;
 mod interrupt;
 mod keys;

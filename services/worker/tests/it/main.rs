@@ -2,6 +2,8 @@
 
 mod egress;
 mod ends;
+#[path = "../../../../deploy/lab/facts.rs"]
+mod facts;
 mod gateway;
 mod legs;
 mod limits;

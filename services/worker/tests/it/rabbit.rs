@@ -6,10 +6,10 @@ use mailfleet_broker::{RabbitConfig, RabbitGateway, RabbitMq, Topology};
 use mailfleet_mailsim::Server;
 use mailfleet_model::Secret;
 use mailfleet_model::fleet::{ReturnReason, WorkerQueue};
-use serde_json::Value;
 use uuid::Uuid;
 
 use crate::ends::{is_left, said, stuck};
+use crate::facts;
 use crate::order::Sent;
 use crate::spy::{Spied, Spy};
 use crate::world::{World, alone, limits, mail, name, no_pool, topology};
@@ -23,16 +23,8 @@ struct There {
 
 impl There {
     /// `None`, said aloud, if the environment names no lab.
-    #[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
     fn from_environment() -> Option<Self> {
-        let Ok(path) = std::env::var("MAILFLEET_LAB") else {
-            let is_required = std::env::var_os("MAILFLEET_LAB_REQUIRED").is_some();
-            assert!(!is_required, "MAILFLEET_LAB_REQUIRED is set, and MAILFLEET_LAB is not");
-            eprintln!("SKIPPED: no lab (deploy/lab/up DIR; export MAILFLEET_LAB=DIR/lab.json)");
-            return None;
-        };
-        let text = std::fs::read_to_string(&path).expect("lab.json can be read");
-        let lab: Value = serde_json::from_str(&text).expect("lab.json is JSON");
+        let lab = facts::from_environment()?;
         let url = lab["rabbitmq"]["url"].as_str().expect("the lab says it").to_owned();
         let namespace = format!("t{}", &Uuid::new_v4().simple().to_string()[..20]);
         let secret = Secret::new(url.as_bytes().to_vec());

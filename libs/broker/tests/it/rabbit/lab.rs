@@ -10,7 +10,7 @@ use mailfleet_model::Secret;
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::conformance;
+use crate::{conformance, facts};
 
 /// The lab's RabbitMQ.
 pub(crate) struct Lab {
@@ -27,16 +27,8 @@ pub(crate) fn namespace() -> String {
 
 impl Lab {
     /// The RabbitMQ that the environment names; `None`, said aloud, if it names none.
-    #[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
     pub(crate) fn from_environment() -> Option<Self> {
-        let Ok(path) = std::env::var("MAILFLEET_LAB") else {
-            let is_required = std::env::var_os("MAILFLEET_LAB_REQUIRED").is_some();
-            assert!(!is_required, "MAILFLEET_LAB_REQUIRED is set, and MAILFLEET_LAB is not");
-            eprintln!("SKIPPED: no lab (deploy/lab/up DIR; export MAILFLEET_LAB=DIR/lab.json)");
-            return None;
-        };
-        let text = std::fs::read_to_string(&path).expect("lab.json can be read");
-        let lab: Value = serde_json::from_str(&text).expect("lab.json is JSON");
+        let lab = facts::from_environment()?;
         let say = |value: &Value| value.as_str().expect("the lab says it").to_owned();
         let rabbit = &lab["rabbitmq"];
         Some(Self {

@@ -12,6 +12,7 @@ use rustls_pki_types::pem::PemObject as _;
 use serde_json::Value;
 
 use super::row::{At, Row};
+use crate::facts;
 
 /// A running lab.
 pub(super) struct Lab {
@@ -28,15 +29,8 @@ pub(super) struct Lab {
 
 impl Lab {
     /// The lab that the environment names; `None`, said aloud, if it names none.
-    #[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
     pub(super) fn from_environment() -> Option<Self> {
-        let Ok(path) = std::env::var("MAILFLEET_LAB") else {
-            assert!(!is_required(), "MAILFLEET_LAB_REQUIRED is set, and MAILFLEET_LAB is not");
-            eprintln!("SKIPPED: no lab (deploy/lab/up DIR; export MAILFLEET_LAB=DIR/lab.json)");
-            return None;
-        };
-        let text = std::fs::read_to_string(&path).expect("lab.json can be read");
-        let lab: Value = serde_json::from_str(&text).expect("lab.json is JSON");
+        let lab = facts::from_environment()?;
         let ca_file = lab["ca_file"].as_str().expect("the lab names its authority");
         let root = CertificateDer::from_pem_file(ca_file).expect("the authority's certificate");
         let address = |(kind, at): (String, String)| (kind, at.parse().expect("address:port"));
@@ -62,7 +56,7 @@ impl Lab {
             let why = self.missing.get(at.server).or_else(|| self.missing.get(group));
             match why {
                 Some(why) => format!("no {}: {why}", at.server),
-                None if is_required() => {
+                None if facts::is_required() => {
                     panic!("the lab has no {} {}, and does not say why", at.server, at.kind)
                 }
                 None => format!("the lab has no {} {}", at.server, at.kind),
@@ -94,10 +88,6 @@ impl Lab {
     pub(super) fn token(&self, name: &str) -> &str {
         self.tokens.get(name).expect("a token of the lab")
     }
-}
-
-fn is_required() -> bool {
-    std::env::var("MAILFLEET_LAB_REQUIRED").is_ok_and(|value| value == "1")
 }
 
 fn texts(object: &Value) -> impl Iterator<Item = (String, String)> {

@@ -4,6 +4,8 @@ use mailfleet_model::Secret;
 use serde_json::Value;
 use tokio_postgres::{Client, NoTls};
 
+use crate::facts;
+
 /// The lab's PostgreSQL.
 pub(crate) struct Lab {
     url: String,
@@ -13,16 +15,8 @@ pub(crate) struct Lab {
 
 impl Lab {
     /// The PostgreSQL that the environment names; `None`, said aloud, if it names none.
-    #[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
     pub(crate) fn from_environment() -> Option<Self> {
-        let Ok(path) = std::env::var("MAILFLEET_LAB") else {
-            let is_required = std::env::var_os("MAILFLEET_LAB_REQUIRED").is_some();
-            assert!(!is_required, "MAILFLEET_LAB_REQUIRED is set, and MAILFLEET_LAB is not");
-            eprintln!("SKIPPED: no lab (deploy/lab/up DIR; export MAILFLEET_LAB=DIR/lab.json)");
-            return None;
-        };
-        let text = std::fs::read_to_string(&path).expect("lab.json can be read");
-        let lab: Value = serde_json::from_str(&text).expect("lab.json is JSON");
+        let lab = facts::from_environment()?;
         let say = |value: &Value| value.as_str().expect("the lab says it").to_owned();
         let postgres = &lab["postgres"];
         Some(Self {

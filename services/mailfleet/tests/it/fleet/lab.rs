@@ -14,6 +14,8 @@ use serde_json::Value;
 use tempfile::TempDir;
 use uuid::Uuid;
 
+use crate::facts;
+
 /// The repository.
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
@@ -151,18 +153,9 @@ impl Drop for Lab {
 
 /// What the lab of the environment says.
 fn from_environment() -> Option<Value> {
-    let Ok(path) = std::env::var("MAILFLEET_LAB") else {
-        let is_required = std::env::var_os("MAILFLEET_LAB_REQUIRED").is_some();
-        assert!(!is_required, "MAILFLEET_LAB_REQUIRED is set, and MAILFLEET_LAB is not");
-        eprintln!("SKIPPED: no lab (deploy/lab/up DIR; export MAILFLEET_LAB=DIR/lab.json)");
-        return None;
-    };
-    let facts = read(Path::new(&path));
+    let facts = facts::from_environment()?;
     if facts["postgres"].is_null() {
-        let is_required = std::env::var_os("MAILFLEET_LAB_REQUIRED").is_some();
-        assert!(!is_required, "the lab has no PostgreSQL");
-        eprintln!("SKIPPED: no PostgreSQL in {path}");
-        return None;
+        return facts::skipped("the lab has no PostgreSQL");
     }
     Some(facts)
 }
@@ -176,16 +169,11 @@ async fn start(like: &Value) -> (Value, TempDir) {
     std::fs::set_permissions(folder.path(), mode).expect("our own folder");
     let servers = format!("{broker},postgres");
     run(Command::new(program("up")).arg(folder.path()).args(["--only", &servers])).await;
-    (read(&folder.path().join("lab.json")), folder)
+    (facts::read(&folder.path().join("lab.json")), folder)
 }
 
 fn program(name: &str) -> PathBuf {
     Path::new(ROOT).join("deploy/lab").join(name)
-}
-
-fn read(path: &Path) -> Value {
-    let text = std::fs::read_to_string(path).expect("lab.json can be read");
-    serde_json::from_str(&text).expect("lab.json is JSON")
 }
 
 /// Runs a program that must succeed; gives what it printed.
