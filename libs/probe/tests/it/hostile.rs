@@ -5,8 +5,7 @@
 //! memory, and without the password in report or log. What exactly is said about each
 //! case is the business of the tests of each protocol.
 
-use std::io;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use mailfleet_mailsim::{Fault, Server, Step, Tls};
@@ -15,9 +14,9 @@ use mailfleet_model::{Evidence, FaultCode, LegReport, Protocol, Security};
 use strum::IntoEnumIterator as _;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
-use tracing_subscriber::fmt::MakeWriter;
 
 use crate::bench::{Bench, PASSWORD, USER, codes};
+use crate::logged;
 
 const KIB: u64 = 1024;
 /// Time for one leg; a silent server uses all of it.
@@ -98,12 +97,7 @@ fn simulated(protocol: Protocol) -> mailfleet_mailsim::Protocol {
 
 #[tokio::test]
 async fn no_server_gets_more_than_its_share_of_time_memory_and_secrets() {
-    let log = Log::default();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::TRACE)
-        .with_writer(log.clone())
-        .finish();
-    let _guard = tracing::subscriber::set_default(subscriber);
+    logged::listen();
     let before = peak_kib();
     let slots = Arc::new(Semaphore::new(AT_ONCE));
     let mut running = JoinSet::new();
@@ -121,7 +115,7 @@ async fn no_server_gets_more_than_its_share_of_time_memory_and_secrets() {
     assert!(wrong.is_empty(), "{} of {total} wrong:\n{}", wrong.len(), wrong.join("\n"));
     let growth = peak_kib().saturating_sub(before);
     assert!(growth < MAX_GROWTH_KIB, "the peak grew by {growth} KiB");
-    log.holds_no_secret();
+    logged::holds_no_secret();
 }
 
 /// Runs a leg against the case's server; the error says what it must not have done.
@@ -190,39 +184,4 @@ fn peak_kib() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").expect("Linux tells");
     let line = status.lines().find(|line| line.starts_with("VmHWM:")).expect("the peak");
     line.split_whitespace().nth(1).and_then(|kib| kib.parse().ok()).expect("a number")
-}
-
-/// Everything that was logged in the test's thread, on which all of it runs.
-#[derive(Debug, Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Log {
-    fn holds_no_secret(&self) {
-        let logged = self.0.lock().expect("no panic while logging").clone();
-        let logged = String::from_utf8_lossy(&logged);
-        // The password, and its base64 at each of the three offsets.
-        for leak in ["CANARY", "Q0FOQVJZ", "DQU5BUl", "NBTkFSW"] {
-            let line = logged.lines().find(|line| line.contains(leak));
-            assert_eq!(line, None, "{leak} was logged");
-        }
-    }
-}
-
-impl io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().expect("no panic while logging").extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl MakeWriter<'_> for Log {
-    type Writer = Self;
-
-    fn make_writer(&self) -> Self {
-        self.clone()
-    }
 }

@@ -9,6 +9,7 @@ mod imap;
 mod imap_hostile;
 mod imap_login;
 mod imap_transcripts;
+mod logged;
 mod pop3;
 mod real;
 mod replay;

@@ -1,46 +1,25 @@
 //! What the log holds and what it never holds.
 
-use std::io::Write;
 use std::net::TcpListener;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Mutex;
 
 use tracing::field::Empty;
+use tracing_subscriber::fmt::MakeWriter as _;
 
 use super::*;
 use crate::{export, trace};
 
-/// A log in memory.
-#[derive(Clone, Default)]
-struct Kept(Arc<Mutex<Vec<u8>>>);
-
-impl Kept {
-    fn text(&self) -> String {
-        let bytes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        String::from_utf8_lossy(&bytes).into_owned()
-    }
-}
-
-impl Write for Kept {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 fn logged(format: Format, levels: &str, work: impl FnOnce()) -> String {
-    let kept = Kept::default();
-    let writer = kept.clone();
+    // For as long as the process: a writer is made from a reference to it.
+    let kept: &'static Mutex<Vec<u8>> = Box::leak(Box::default());
     let chosen = filter::chosen(Some(levels), None).expect("a filter");
     let lines = Lines { format, colour: Colour::Off };
-    let subscriber = subscriber(lines, chosen, move || writer.clone());
+    let subscriber = subscriber(lines, chosen, move || kept.make_writer());
     // Also hears what libraries say through the `log` crate.
     let guard = subscriber.set_default();
     work();
     drop(guard);
-    kept.text()
+    String::from_utf8_lossy(&kept.lock().expect("no panic while logging")).into_owned()
 }
 
 #[test]

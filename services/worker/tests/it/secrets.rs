@@ -1,40 +1,22 @@
 //! A password goes to the mail server and nowhere else: not into a log at any level, not
 //! over the broker.
 
-use std::io::{self, Write};
 use std::net::Ipv4Addr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Mutex;
 
 use mailfleet_api::order::Pair;
 use mailfleet_mailsim::{Fault, Manner, Proxy, Server, Step};
 use mailfleet_model::{Host, Secret};
 use mailfleet_probe::dial::{Exit, Socks5};
 use mailfleet_worker::{Pool, Pools};
-use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::fmt::MakeWriter as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::order::Sent;
 use crate::world::{World, alone, mail, name};
 
-/// A log in memory.
-#[derive(Clone, Default)]
-struct Kept(Arc<Mutex<Vec<u8>>>);
-
-impl Kept {
-    fn text(&self) -> String {
-        let bytes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        String::from_utf8_lossy(&bytes).into_owned()
-    }
-}
-
-impl Write for Kept {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
+/// What the one test of this file logs.
+static LOG: Mutex<Vec<u8>> = Mutex::new(Vec::new());
 
 /// A pool of one proxy with a login.
 fn behind(proxy: &Proxy, pool: &str, password: &str) -> Pool {
@@ -51,11 +33,9 @@ async fn a_password_never_comes_out() {
     // With a single dispatcher, tracing-core asks the thread that first reaches a line
     // whether anybody listens to it: one of another test, which has none.
     let _second = tracing::Dispatch::new(tracing_subscriber::registry());
-    let kept = Kept::default();
-    let writer = kept.clone();
     let log = tracing_subscriber::fmt()
         .with_max_level(tracing_subscriber::filter::LevelFilter::TRACE)
-        .with_writer(move || writer.clone())
+        .with_writer(|| LOG.make_writer())
         .finish()
         .set_default();
     let echoing = |server: Server| server.at(Step::Login, Fault::EchoPassword);
@@ -82,7 +62,8 @@ async fn a_password_never_comes_out() {
     drop(log);
     assert_eq!(proxy.asked().len(), 2);
     assert_eq!(imap.recorder().credentials() + smtp.recorder().credentials(), 2);
-    let log = kept.text();
+    let log = LOG.lock().expect("no panic while logging").clone();
+    let log = String::from_utf8_lossy(&log);
     for heard in ["worker started", "a leg ended"] {
         assert!(log.contains(heard), "{heard} is not in the log: {log}");
     }
