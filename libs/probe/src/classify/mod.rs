@@ -22,6 +22,7 @@ use mailfleet_model::leg::ServerSoftware;
 use mailfleet_model::{
     Confidence, Credential, Evidence, FactKind, Fault, FaultCode, Leg, Phase, Protocol,
 };
+use strum::EnumIter;
 
 use crate::provider::Provider;
 use crate::reply::{self, EnhancedCode};
@@ -29,7 +30,7 @@ use crate::reply::{self, EnhancedCode};
 pub use outcome::login_outcome;
 
 /// What the server answered when it refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EnumIter)]
 pub enum ReplyPhase {
     /// Its first words.
     Greeting,

@@ -6,6 +6,7 @@ use mailfleet_model::fault::Retry;
 use mailfleet_model::leg::LoginOutcome;
 use proptest::prelude::*;
 use serde_json::Value;
+use strum::IntoEnumIterator as _;
 
 use super::*;
 
@@ -315,20 +316,7 @@ fn evidence_is_clean_and_bounded() {
 }
 
 fn any_phase() -> impl Strategy<Value = ReplyPhase> {
-    use ReplyPhase as At;
-    prop::sample::select(vec![
-        At::Greeting,
-        At::Capability,
-        At::Starttls,
-        At::Auth,
-        At::List,
-        At::Open,
-        At::MailFrom,
-        At::RcptTo,
-        At::Data,
-        At::Body,
-        At::Other,
-    ])
+    prop::sample::select(ReplyPhase::iter().collect::<Vec<_>>())
 }
 
 fn any_status() -> impl Strategy<Value = Status> {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use mailfleet_model::{Credential, Login, Protocol, Secret};
+use strum::IntoEnumIterator as _;
 
 use super::{block_on, stream};
 use crate::classify::{Refusal, ReplyPhase as At, Status, classify as judge};
@@ -32,19 +33,6 @@ pub(super) fn reply(bytes: &[u8]) {
     assert!(reply::keep(&text).chars().count() <= reply::MAX_KEPT);
 }
 
-const PHASES: [At; 11] = [
-    At::Greeting,
-    At::Capability,
-    At::Starttls,
-    At::Auth,
-    At::List,
-    At::Open,
-    At::MailFrom,
-    At::RcptTo,
-    At::Data,
-    At::Body,
-    At::Other,
-];
 const MECHANISMS: [Option<&str>; 4] = [None, Some("PLAIN"), Some("XOAUTH2"), Some("SCRAM-SHA-1")];
 
 /// Judging any reply at any moment: four bytes of context, then the text.
@@ -66,7 +54,8 @@ pub(super) fn classify(bytes: &[u8]) {
         _ => Protocol::Smtp,
     };
     let text = reply::decode(text);
-    let phase = *PHASES.get(pick(phase, PHASES.len())).unwrap_or(&At::Other);
+    let mut phases = At::iter();
+    let phase = phases.nth(pick(phase, phases.len())).unwrap_or(At::Other);
     let mechanism = *MECHANISMS.get(pick(how, MECHANISMS.len())).unwrap_or(&None);
     let challenge = (*how >= 128).then_some(text.as_str());
     let refusal = Refusal::new(protocol, phase, status, &text);
