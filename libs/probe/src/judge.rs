@@ -17,6 +17,7 @@ use crate::opening::starttls_missing;
 use crate::provider::{self, Provider, StarttlsOffer};
 use crate::redact::Redactor;
 use crate::reply;
+use crate::sasl::Refused;
 use crate::software;
 use crate::tls;
 
@@ -29,6 +30,31 @@ pub(crate) struct About<'a> {
     pub(crate) mechanism: Option<&'a str>,
     /// The error challenge of a refused token, decoded.
     pub(crate) challenge: Option<&'a str>,
+}
+
+/// A command of SMTP or POP3, to judge a refusal of it by.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Asked {
+    /// The command without arguments.
+    pub(crate) command: &'static str,
+    /// Its moment for the classification.
+    pub(crate) reply_phase: ReplyPhase,
+    /// Its moment for the report.
+    pub(crate) phase: Phase,
+}
+
+impl Asked {
+    /// Nothing yet: the server speaks first.
+    pub(crate) const GREETING: Self =
+        Self { command: "connect", reply_phase: ReplyPhase::Greeting, phase: Phase::Greeting };
+    /// Any part of a SASL exchange.
+    pub(crate) const AUTH: Self =
+        Self { command: "AUTH", reply_phase: ReplyPhase::Auth, phase: Phase::Auth };
+
+    /// What the evidence says about it.
+    pub(crate) fn about(self) -> About<'static> {
+        About { command: Some(self.command), ..About::default() }
+    }
 }
 
 /// Judges one server in one leg.
@@ -108,6 +134,16 @@ impl Judge {
             provider: self.provider,
             software: self.software.as_ref(),
         })
+    }
+
+    /// We ended a SASL exchange ourselves; the server's last words are kept all the same.
+    pub(crate) fn given_up(&self, reason: Refused, mechanism: &str, words: &[Vec<u8>]) -> Fault {
+        let mut evidence = Evidence::default().with(FactKind::Note, reason.words());
+        evidence.server_text = Some(self.text(words));
+        evidence.command = Some(Asked::AUTH.command.to_owned());
+        evidence.mechanism = Some(mechanism.to_owned());
+        let fault = Fault::new(FaultCode::ProtocolError, self.leg);
+        fault.at(Asked::AUTH.phase).with_evidence(evidence)
     }
 
     /// Judges an end of the connection that is no reply.

@@ -204,6 +204,15 @@ fn is_masked(keyword: &str) -> bool {
     (7..=10).contains(&keyword.len()) && letters >= keyword.len().saturating_sub(1)
 }
 
+/// Whatever the reason for refusing STARTTLS, there is no TLS, which `code` says; unless the
+/// whole server is out of service, in which case that is what is wrong.
+pub(crate) fn starttls_refused(judged: Fault, code: FaultCode) -> Fault {
+    match judged.code {
+        FaultCode::ServerUnavailable => judged,
+        _ => Fault::new(code, judged.leg).with_evidence(judged.evidence),
+    }
+}
+
 /// The fault for bytes that came behind the server's consent to TLS and before it: what
 /// an attacker puts there would be taken as said inside TLS.
 pub(crate) fn starttls_injected(leg: Leg, bytes: &[u8]) -> Fault {

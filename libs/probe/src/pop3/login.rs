@@ -3,13 +3,13 @@
 //! APOP is not used: its MD5 proof is worth nothing over TLS and little without.
 //! There is no second try with another mechanism after a refusal.
 
-use mailfleet_model::{Credential, Evidence, FactKind, Fault, FaultCode, Phase, StepKind};
+use mailfleet_model::{Credential, Evidence, FactKind, Fault, FaultCode, StepKind};
 use zeroize::Zeroizing;
 
-use super::session::{Asked, Session};
+use super::session::Session;
 use super::wire::Status;
-use crate::classify::{ReplyPhase, Status as Kind};
-use crate::judge::About;
+use crate::classify::Status as Kind;
+use crate::judge::{About, Asked};
 use crate::leg::Scope;
 use crate::opening::{Sent, with_starttls};
 use crate::recorder::{Done, StepLimit, Stop, Trouble};
@@ -20,7 +20,7 @@ const MAX_COMMAND: usize = 255;
 /// How USER and PASS are named in reports.
 const USER_PASS: &str = "USER/PASS";
 
-const AUTH: Asked = Asked { command: "AUTH", reply_phase: ReplyPhase::Auth, phase: Phase::Auth };
+const AUTH: Asked = Asked::AUTH;
 const USER: Asked = Asked { command: "USER", ..AUTH };
 const PASS: Asked = Asked { command: "PASS", ..AUTH };
 
@@ -165,14 +165,9 @@ fn refused(
     session.judge.refusal(asked.reply_phase, Kind::Err, &[words], about)
 }
 
-/// We ended the exchange ourselves; the server's last words are kept all the same.
 fn given_up(session: &Session, reason: Refused, mechanism: &str, last: Status) -> Fault {
     let words = match last {
         Status::Ok(words) | Status::Err(words) | Status::Challenge(words) => words,
     };
-    let mut evidence = Evidence::default().with(FactKind::Note, reason.words());
-    evidence.server_text = Some(session.judge.text(&[words]));
-    evidence.command = Some(AUTH.command.to_owned());
-    evidence.mechanism = Some(mechanism.to_owned());
-    Fault::new(FaultCode::ProtocolError, session.judge.leg()).at(AUTH.phase).with_evidence(evidence)
+    session.judge.given_up(reason, mechanism, &[words])
 }

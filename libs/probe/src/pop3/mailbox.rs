@@ -5,9 +5,10 @@
 
 use mailfleet_model::{Fault, FaultCode, Phase};
 
-use super::session::{Asked, Session, refused};
+use super::session::{Session, refused};
 use super::wire::Status;
 use crate::classify::ReplyPhase;
+use crate::judge::Asked;
 use crate::recorder::Trouble;
 
 /// Most unique ids that are kept: the newest ones.

@@ -12,10 +12,10 @@ use super::login;
 use super::wire::{Connection, Error, Status};
 use crate::classify::{ReplyPhase, Status as Kind};
 use crate::dial::Route;
-use crate::judge::{About, Judge};
+use crate::judge::{About, Asked, Judge};
 use crate::leg::Scope;
 use crate::lines;
-use crate::opening::{Ungreeted, starttls_injected};
+use crate::opening::{Ungreeted, starttls_injected, starttls_refused};
 use crate::recorder::{Done, StepLimit, Stop, Trouble};
 use crate::stream::MailStream;
 
@@ -33,19 +33,6 @@ pub(crate) struct Session {
     route: Route,
 }
 
-/// What was said, to judge a refusal by.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Asked {
-    /// The command without arguments.
-    pub(super) command: &'static str,
-    /// Its moment for the classification.
-    pub(super) reply_phase: ReplyPhase,
-    /// Its moment for the report.
-    pub(super) phase: Phase,
-}
-
-const GREETING: Asked =
-    Asked { command: "connect", reply_phase: ReplyPhase::Greeting, phase: Phase::Greeting };
 const CAPA: Asked =
     Asked { command: "CAPA", reply_phase: ReplyPhase::Capability, phase: Phase::Capability };
 const STLS: Asked =
@@ -88,7 +75,7 @@ impl Session {
                     Ok(Done::new((connection, greeting)).detail(words))
                 }
                 Ok(Status::Err(words)) => {
-                    Err(Ungreeted::Trouble(refused(&listener, GREETING, words).into()))
+                    Err(Ungreeted::Trouble(refused(&listener, Asked::GREETING, words).into()))
                 }
                 Ok(Status::Challenge(words)) => Err(foreign(&listener, &words)),
                 Err(error) => Err(ungreeted(&listener, &error)),
@@ -154,10 +141,7 @@ impl Session {
                 } else {
                     FaultCode::StarttlsRejected
                 };
-                if judged.code == FaultCode::ServerUnavailable {
-                    return Err(judged.into());
-                }
-                Err(Fault::new(code, leg).with_evidence(judged.evidence).into())
+                Err(starttls_refused(judged, code).into())
             }
         }
     }
@@ -212,13 +196,6 @@ impl Session {
             let _ = connection.stream_mut().shutdown().await;
         };
         scope.goodbye(work).await;
-    }
-}
-
-impl Asked {
-    /// What the evidence says about it.
-    pub(super) fn about(self) -> About<'static> {
-        About { command: Some(self.command), ..About::default() }
     }
 }
 

@@ -6,8 +6,9 @@
 
 use mailfleet_model::{EmailAddress, Fault, FaultCode, Phase, StepKind};
 
-use super::session::{Asked, Session, refused};
+use super::session::{Session, refused};
 use crate::classify::ReplyPhase;
+use crate::judge::Asked;
 use crate::leg::Scope;
 use crate::recorder::{Done, StepLimit, Stop, Trouble};
 

@@ -3,13 +3,13 @@
 //! There is no second try with another mechanism after a refusal: it would cost a second
 //! failed login and can lock the account.
 
-use mailfleet_model::{Confidence, Fault, FaultCode, Phase, Security, StepKind};
+use mailfleet_model::{Confidence, Fault, FaultCode, Security, StepKind};
 use zeroize::Zeroizing;
 
-use super::session::{Asked, Session, remark};
+use super::session::Session;
 use super::wire::Reply;
-use crate::classify::{ReplyPhase, Status};
-use crate::judge::About;
+use crate::classify::Status;
+use crate::judge::{About, Asked};
 use crate::leg::Scope;
 use crate::opening::{Sent, with_starttls};
 use crate::recorder::{Done, StepLimit, Stop, Trouble};
@@ -18,7 +18,7 @@ use crate::sasl::{Exchange, Protection, Refused, Unusable, choose};
 /// Longest command line with CRLF. RFC 5321 section 4.5.3.1.4.
 const MAX_COMMAND: usize = 512;
 
-const AUTH: Asked = Asked { command: "AUTH", reply_phase: ReplyPhase::Auth, phase: Phase::Auth };
+const AUTH: Asked = Asked::AUTH;
 
 /// Logs in.
 ///
@@ -91,14 +91,10 @@ fn refused(session: &Session, exchange: &Exchange, reply: &Reply) -> Fault {
     session.judge.refusal(AUTH.reply_phase, Status::Smtp(reply.code), &reply.lines, about)
 }
 
-/// We ended the exchange ourselves; the server's last words are kept all the same.
 fn given_up(session: &Session, reason: Refused, mechanism: &str, reply: &Reply) -> Fault {
-    let mut evidence = remark(reason.words());
-    evidence.server_text = Some(session.judge.text(&reply.lines));
-    evidence.smtp_code = Some(reply.code);
-    evidence.command = Some(AUTH.command.to_owned());
-    evidence.mechanism = Some(mechanism.to_owned());
-    Fault::new(FaultCode::ProtocolError, session.judge.leg()).at(AUTH.phase).with_evidence(evidence)
+    let mut fault = session.judge.given_up(reason, mechanism, &reply.lines);
+    fault.evidence.smtp_code = Some(reply.code);
+    fault
 }
 
 /// The fault where no mechanism can be used. A server that offers nothing in plaintext

@@ -11,10 +11,10 @@ use super::capability::Capabilities;
 use super::wire::{Connection, Error, Reply};
 use crate::classify::{ReplyPhase, Status};
 use crate::dial::Route;
-use crate::judge::{About, Judge};
+use crate::judge::{About, Asked, Judge};
 use crate::leg::Scope;
 use crate::lines;
-use crate::opening::{Ungreeted, starttls_injected};
+use crate::opening::{Ungreeted, starttls_injected, starttls_refused};
 use crate::recorder::{Done, StepLimit, Stop, Trouble};
 use crate::stream::MailStream;
 
@@ -30,19 +30,6 @@ pub(super) struct Session {
     ehlo_name: String,
 }
 
-/// What was said, to judge a refusal by.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Asked {
-    /// The command without arguments.
-    pub(super) command: &'static str,
-    /// Its moment for the classification.
-    pub(super) reply_phase: ReplyPhase,
-    /// Its moment for the report.
-    pub(super) phase: Phase,
-}
-
-const GREETING: Asked =
-    Asked { command: "connect", reply_phase: ReplyPhase::Greeting, phase: Phase::Greeting };
 const EHLO: Asked =
     Asked { command: "EHLO", reply_phase: ReplyPhase::Capability, phase: Phase::Capability };
 const HELO: Asked = Asked { command: "HELO", ..EHLO };
@@ -72,7 +59,7 @@ impl Session {
                 Ok(reply) => {
                     // The server waits for it (RFC 5321 section 3.1); we do not wait.
                     let _ = connection.write(&[b"QUIT"]).await;
-                    Err(Ungreeted::Trouble(refused(&listener, GREETING, &reply).into()))
+                    Err(Ungreeted::Trouble(refused(&listener, Asked::GREETING, &reply).into()))
                 }
                 Err(error) => Err(ungreeted(&listener, &error)),
             }
@@ -142,7 +129,8 @@ impl Session {
         }
         let reply = self.ask(STARTTLS, b"STARTTLS").await?;
         if reply.code != 220 {
-            return Err(starttls_refused(refused(&self.judge, STARTTLS, &reply)).into());
+            let judged = refused(&self.judge, STARTTLS, &reply);
+            return Err(starttls_refused(judged, FaultCode::StarttlsRejected).into());
         }
         let leg = self.judge.leg();
         match self.connection()?.unread() {
@@ -191,13 +179,6 @@ impl Session {
     }
 }
 
-impl Asked {
-    /// What the evidence says about it.
-    pub(super) fn about(self) -> About<'static> {
-        About { command: Some(self.command), ..About::default() }
-    }
-}
-
 /// The fault for a negative reply.
 pub(super) fn refused(judge: &Judge, asked: Asked, reply: &Reply) -> Fault {
     judge.refusal(asked.reply_phase, Status::Smtp(reply.code), &reply.lines, asked.about())
@@ -236,17 +217,6 @@ fn ungreeted(judge: &Judge, error: &Error) -> Ungreeted {
             Ungreeted::Trouble(broken(judge, Phase::Greeting, error).into())
         }
     }
-}
-
-/// Whatever the reason for refusing STARTTLS, there is no TLS; unless the whole server is
-/// out of service, in which case that is what is wrong.
-fn starttls_refused(judged: Fault) -> Fault {
-    if judged.code == FaultCode::ServerUnavailable {
-        return judged;
-    }
-    let mut fault = Fault::new(FaultCode::StarttlsRejected, judged.leg);
-    fault.evidence = judged.evidence;
-    fault
 }
 
 /// Our name in EHLO: configured, or the address literal of the connection

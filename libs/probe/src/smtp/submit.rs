@@ -14,9 +14,10 @@ use tokio::time::timeout;
 
 use super::envelope;
 use super::message::test_mail;
-use super::session::{Asked, Session, broken, refused, remark};
+use super::session::{Session, broken, refused, remark};
 use super::wire::{Connection, Error, Reply};
 use crate::classify::ReplyPhase;
+use crate::judge::Asked;
 use crate::leg::Scope;
 use crate::lines;
 use crate::recorder::{Done, StepLimit, Stop, Trouble};
