@@ -87,13 +87,24 @@ impl Work for Groups {
              ORDER BY zone, name",
         );
         let key = [Value::Text(self.zone.as_str()), Value::number(self.shard.0)];
-        let mut groups = Vec::new();
-        for mut row in tx.rows(GROUPS, &key).await? {
-            let group = group_id(&mut row)?;
-            groups.push(columns::read(&mut row, group, &self.defaults)?);
-        }
-        Ok(groups)
+        read_all(tx, GROUPS, &key, &self.defaults).await
     }
+}
+
+/// The settings in all rows of a statement that gives `zone`, `name` and what
+/// [`columns::read`] reads.
+pub(crate) async fn read_all(
+    tx: &impl Tx,
+    statement: Statement,
+    values: &[Value<'_>],
+    defaults: &Defaults,
+) -> Result<Vec<GroupSettings>, Trouble> {
+    let rows = tx.rows(statement, values).await?;
+    let read = |mut row| {
+        let group = group_id(&mut row)?;
+        columns::read(&mut row, group, defaults)
+    };
+    rows.into_iter().map(read).collect()
 }
 
 pub(crate) struct SetGroup {

@@ -7,7 +7,7 @@ use crate::config::Defaults;
 use crate::trouble::Trouble;
 use crate::tx::{Access, Decide, Statement, Tx, Work};
 use crate::value::Value;
-use crate::work::group::unset;
+use crate::work::group::{read_all, unset};
 
 pub(crate) struct SetGroups {
     pub(crate) defaults: Defaults,
@@ -29,12 +29,7 @@ impl Work for SetGroups {
             "SELECT zone, name, version, paused, concurrency, per_source, rate_logins, rate_per \
              FROM limit_groups WHERE 0 < version ORDER BY zone, name",
         );
-        let mut groups = Vec::new();
-        for mut row in tx.rows(SET, &[]).await? {
-            let group = group_id(&mut row)?;
-            groups.push(columns::read(&mut row, group, &self.defaults)?);
-        }
-        Ok(groups)
+        read_all(tx, SET, &[], &self.defaults).await
     }
 }
 
