@@ -95,3 +95,18 @@ pub struct Step {
     /// Redacted; at most 200 characters.
     pub detail: Option<String>,
 }
+
+impl Step {
+    /// A step that was left out from the start, and why.
+    #[must_use]
+    pub fn skipped(kind: StepKind, reason: &str) -> Self {
+        Self {
+            kind,
+            outcome: StepOutcome::Skipped,
+            started: Duration::ZERO,
+            elapsed: Duration::ZERO,
+            fault: None,
+            detail: Some(reason.to_owned()),
+        }
+    }
+}

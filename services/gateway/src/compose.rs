@@ -14,7 +14,7 @@ use mailfleet_model::fleet::{Gate, JobRecord, JobView, LegRecord, LoginTag, Payl
 use mailfleet_model::leg::{LegPlan, OutgoingPlan, Submission};
 use mailfleet_model::{
     EmailAddress, Endpoint, Evidence, FactKind, Fault, FaultCode, Leg, LegReport, Outline,
-    OutlineLeg, Protocol, Step, StepKind, StepOutcome, TraceId, Verdict,
+    OutlineLeg, Protocol, Step, StepKind, TraceId, Verdict,
 };
 use mailfleet_remedy::Language;
 
@@ -93,14 +93,7 @@ impl<'a> Compose<'a> {
 
     fn skipped(&self, leg: &LegRecord, reason: &str) -> Unblocked {
         let mut report = self.begin(leg);
-        report.steps.push(Step {
-            kind: StepKind::Arrival,
-            outcome: StepOutcome::Skipped,
-            started: Duration::ZERO,
-            elapsed: Duration::ZERO,
-            fault: None,
-            detail: Some(reason.to_owned()),
-        });
+        report.steps.push(Step::skipped(StepKind::Arrival, reason));
         Unblocked::Skipped(order::leg_result_payload(&report))
     }
 }

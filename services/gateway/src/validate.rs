@@ -10,8 +10,8 @@ use std::time::{Duration, Instant, SystemTime};
 use mailfleet_engine::{ARRIVAL_OVERHEAD, Arrival, Job};
 use mailfleet_model::leg::{LegReport, LegSpec};
 use mailfleet_model::{
-    Fault, FaultCode, JobId, Leg, LegEvent, LegObserver, Outline, Report, Step, StepKind,
-    StepOutcome, TraceId, Validation,
+    Fault, FaultCode, JobId, Leg, LegEvent, LegObserver, Outline, Report, Step, StepKind, TraceId,
+    Validation,
 };
 use mailfleet_probe::companion::Companion;
 use mailfleet_probe::dial::Exit;
@@ -145,14 +145,7 @@ fn skipped_arrival(validation: &Validation, reason: &str, run: &Run) -> LegRepor
         .map(|settings| settings.endpoint.clone())
         .expect("a test mail is only asked for beside an endpoint");
     let mut report = LegReport::begin(Leg::Roundtrip, endpoint, SystemTime::now());
-    let step = Step {
-        kind: StepKind::Arrival,
-        outcome: StepOutcome::Skipped,
-        started: Duration::ZERO,
-        elapsed: Duration::ZERO,
-        fault: None,
-        detail: Some(reason.to_owned()),
-    };
+    let step = Step::skipped(StepKind::Arrival, reason);
     run.observer.observe(LegEvent::StepFinished { leg: Leg::Roundtrip, step: step.clone() });
     report.steps.push(step);
     report

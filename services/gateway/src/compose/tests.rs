@@ -3,6 +3,7 @@
 use mailfleet_engine::Rules;
 use mailfleet_engine::collect::{Event, advance};
 use mailfleet_engine::summary;
+use mailfleet_model::StepOutcome;
 use mailfleet_model::fleet::{
     Dispatch, JobState, LegEnd, LegState, LegSummary, LegView, LoginBudget,
 };
