@@ -49,7 +49,8 @@ pub(crate) async fn mail(server: MailServer) -> Running {
     server.mailbox(ADDRESS, PASSWORD).start().await.expect("a free port")
 }
 
-fn settings(server: &Running, protocol: v1::endpoint::Protocol) -> v1::LegSettings {
+/// The leg to this server.
+pub(crate) fn leg(server: &Running, protocol: v1::endpoint::Protocol) -> v1::LegSettings {
     let endpoint = v1::Endpoint {
         protocol: protocol.into(),
         host: "localhost".to_owned(),
@@ -75,10 +76,7 @@ pub(crate) fn login(password: &str) -> v1::Login {
 
 /// A request to look into a POP3 mailbox.
 pub(crate) fn pop3_request(server: &Running) -> v1::ValidateRequest {
-    v1::ValidateRequest {
-        incoming: vec![settings(server, v1::endpoint::Protocol::Pop3)],
-        ..request()
-    }
+    v1::ValidateRequest { incoming: vec![leg(server, v1::endpoint::Protocol::Pop3)], ..request() }
 }
 
 /// The same with another budget, so that it does not join another one.
@@ -90,8 +88,18 @@ pub(crate) fn pop3_apart(server: &Running, seconds: u64) -> v1::ValidateRequest 
 /// A request to look into a POP3 mailbox and to try the envelope by SMTP.
 pub(crate) fn both_request(incoming: &Running, outgoing: &Running) -> v1::ValidateRequest {
     v1::ValidateRequest {
-        outgoing: Some(settings(outgoing, v1::endpoint::Protocol::Smtp)),
+        outgoing: Some(leg(outgoing, v1::endpoint::Protocol::Smtp)),
         ..pop3_request(incoming)
+    }
+}
+
+/// A request to send a test mail to the mailbox itself and to look for it by IMAP.
+pub(crate) fn test_mail_request(imap: &Running, smtp: &Running) -> v1::ValidateRequest {
+    let mode = v1::test_mail::Mode::ToSelf.into();
+    v1::ValidateRequest {
+        incoming: vec![leg(imap, v1::endpoint::Protocol::Imap)],
+        test_mail: Some(v1::TestMail { mode, recipient: String::new() }),
+        ..both_request(imap, smtp)
     }
 }
 

@@ -10,7 +10,7 @@ use mailfleet_mailsim::{Fault, Running, Server, Step};
 use tokio::time::{sleep, timeout};
 use tonic::Code;
 
-use crate::calls::{both_request, mail, pop3_apart, pop3_request, reason, report, seen};
+use crate::calls::{mail, pop3_apart, pop3_request, reason, report, seen, test_mail_request};
 use crate::world::{Ground, PATIENCE, World, config, everybody, narrow};
 
 const GROUP: &str = "zones/default/limitGroups/pop3:127.0.0.1";
@@ -141,12 +141,7 @@ async fn the_leg_that_looks_for_the_test_mail_waits_for_the_others() {
         mail(Server::smtp().at(Step::Rcpt, Fault::Delay(Duration::from_secs(1)))).await,
     );
     let world = World::start(config()).await;
-    let mut asked = both_request(&imap, &smtp);
-    let endpoint = asked.incoming[0].endpoint.as_mut().expect("an endpoint");
-    endpoint.protocol = v1::endpoint::Protocol::Imap.into();
-    let to_self = v1::test_mail::Mode::ToSelf.into();
-    asked.test_mail = Some(v1::TestMail { mode: to_self, recipient: String::new() });
-    let job = submit(&world, asked).await;
+    let job = submit(&world, test_mail_request(&imap, &smtp)).await;
     let told = explain(&world, &job, "").await;
     let kinds: Vec<_> = told.legs.iter().map(v1::LegExplanation::leg).collect();
     use v1::leg::Kind;

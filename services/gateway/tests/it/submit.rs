@@ -17,6 +17,7 @@ use tonic_types::StatusExt;
 
 use crate::calls::{
     accepted, both_request, login, mail, next, pop3_apart, pop3_request, reason, report, seen,
+    test_mail_request,
 };
 use crate::world::{Ground, PATIENCE, World, config, everybody};
 
@@ -223,11 +224,7 @@ async fn a_test_mail_is_sent_looked_for_and_found() {
         mail(Server::smtp().estate(estate)).await,
     );
     let world = World::start(config()).await;
-    let mut asked = both_request(&imap, &smtp);
-    let endpoint = asked.incoming[0].endpoint.as_mut().expect("an endpoint");
-    endpoint.protocol = v1::endpoint::Protocol::Imap.into();
-    let to_self = v1::test_mail::Mode::ToSelf.into();
-    asked.test_mail = Some(v1::TestMail { mode: to_self, recipient: String::new() });
+    let asked = test_mail_request(&imap, &smtp);
     let stream = world.client().await.validate(asked).await.expect("accepted").into_inner();
     let report = report(stream).await;
     assert_eq!(report.verdict(), Verdict::Healthy, "{:?}", report.faults);

@@ -14,7 +14,7 @@ use tokio::time::{sleep, timeout};
 use tonic::Status;
 use tonic::transport::Channel;
 
-use crate::calls::{PASSWORD, login};
+use crate::calls::{PASSWORD, leg, login};
 use crate::world::{PATIENCE, World};
 
 /// What a server says to a password that is wrong for good.
@@ -38,16 +38,6 @@ fn address(number: usize) -> String {
 async fn mail(server: Server, mailboxes: usize) -> Running {
     let known = |server: Server, number| server.mailbox(address(number), PASSWORD);
     (0..mailboxes).fold(server, known).start().await.expect("a free port")
-}
-
-fn leg(server: &Running, protocol: v1::endpoint::Protocol) -> v1::LegSettings {
-    let endpoint = v1::Endpoint {
-        protocol: protocol.into(),
-        host: "localhost".to_owned(),
-        port: server.port().into(),
-        security: v1::endpoint::Security::Tls.into(),
-    };
-    v1::LegSettings { endpoint: Some(endpoint), login: None }
 }
 
 /// Settings for POP3 mailboxes at one server.
