@@ -16,7 +16,7 @@ use super::collector::Collector;
 use super::ground::{CRM, Ground, SHARDS, Size, as_tenant};
 use super::lab::{Lab, Use};
 use super::mail::{Estates, PASSWORD, Pair, mailbox};
-use super::process::{PATIENCE, Process, Role, eventually};
+use super::process::{PATIENCE, Process, eventually};
 
 const SIZE: Size = Size {
     n_gateways: 1,
@@ -143,9 +143,7 @@ async fn a_password_is_in_nothing_that_leaves_a_process() {
         ("RUST_LOG".into(), "trace".into()),
         ("MAILFLEET_EVENTS__PUBLISH".into(), "on".into()),
     ];
-    ground.add(Role::Gateway).await;
-    ground.add(Role::Worker).await;
-    ground.settled().await;
+    ground.fill().await;
     bind_events(&ground.lab, EVENTS).await;
 
     // Right and wrong passwords, a server that says back what it was told, a bad request.

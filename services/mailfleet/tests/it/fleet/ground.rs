@@ -107,14 +107,19 @@ impl Ground {
     /// A fleet whose processes are ready; `None`, said aloud, without servers.
     pub(crate) async fn start(size: Size, servers: Use) -> Option<Self> {
         let mut ground = Self::prepare(size, servers).await?;
-        for _ in 0..size.n_gateways {
-            ground.add(Role::Gateway).await;
-        }
-        for _ in 0..size.n_workers {
-            ground.add(Role::Worker).await;
-        }
-        ground.settled().await;
+        ground.fill().await;
         Some(ground)
+    }
+
+    /// Starts as many processes as the fleet is to have, and waits until they have settled.
+    pub(crate) async fn fill(&mut self) {
+        for _ in 0..self.size.n_gateways {
+            self.add(Role::Gateway).await;
+        }
+        for _ in 0..self.size.n_workers {
+            self.add(Role::Worker).await;
+        }
+        self.settled().await;
     }
 
     /// The same before any process is started.

@@ -36,13 +36,7 @@ pub(super) const SMALL: Size = Size {
 pub(super) async fn fleet(size: Size, otlp: (String, String)) -> Option<Ground> {
     let mut ground = Ground::prepare(size, Use::Shared).await?;
     ground.environment.push(otlp);
-    for _ in 0..size.n_gateways {
-        ground.add(Role::Gateway).await;
-    }
-    for _ in 0..size.n_workers {
-        ground.add(Role::Worker).await;
-    }
-    ground.settled().await;
+    ground.fill().await;
     Some(ground)
 }
 
