@@ -24,6 +24,7 @@
 mod certificate;
 mod error;
 mod estate;
+mod exchange;
 mod fault;
 mod hostile;
 mod imap;

@@ -5,21 +5,27 @@
 
 use std::sync::{Arc, Mutex};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
-
 use crate::estate::lock;
+use crate::exchange::Words;
 use crate::fault::{Fault, Strip};
 use crate::imap::echo;
 use crate::mailstore::{Account, Shape};
 use crate::message::{self, Message};
 use crate::personality::pop3::Sasl;
-use crate::sasl::{Attempt, Exchange, Mechanism, Turn};
+use crate::sasl::{Attempt, Mechanism};
 use crate::session::{Course, Ended, Session};
 use crate::step::Step;
 
 /// Longest line of a client. RFC 2449 §4 allows 255 bytes; AUTH needs more (RFC 5034 §4).
 const MAX_LINE: usize = 12 * 1024;
+
+const SASL: Words = Words {
+    challenge: "+",
+    no_base64: "-ERR Invalid base64 data",
+    malformed: "-ERR Invalid authentication data",
+    aborted: "-ERR Authentication aborted by client.",
+    max_line: MAX_LINE,
+};
 
 /// One message of the maildrop.
 struct Drop {
@@ -190,33 +196,13 @@ impl Pop3<'_> {
             self.session.say("-ERR Unsupported authentication mechanism.");
             return Ok(Next::Command);
         };
-        let mut exchange = Exchange::new(mechanism);
-        let mut answer = (!initial.is_empty()).then(|| initial.as_bytes().to_vec());
-        if answer.as_deref() == Some(b"=") {
-            answer = Some(Vec::new());
-        }
-        loop {
-            let Ok(input) = answer.as_deref().map(|a| BASE64.decode(a)).transpose() else {
-                self.session.say("-ERR Invalid base64 data");
-                return Ok(Next::Command);
-            };
-            match exchange.step(input.as_deref(), &host.logins) {
-                Turn::Done(attempt) => return self.log_in(name, attempt).await,
-                Turn::Malformed => {
-                    self.session.say("-ERR Invalid authentication data");
-                    return Ok(Next::Command);
-                }
-                Turn::Challenge(challenge) => {
-                    self.session.at(Step::Any).await?;
-                    self.session.say(&format!("+ {}", BASE64.encode(challenge)));
-                }
+        let initial = (!initial.is_empty()).then_some(initial.as_bytes());
+        match self.session.exchange(mechanism, initial, &SASL).await? {
+            Ok(attempt) => self.log_in(name, attempt).await,
+            Err(refusal) => {
+                self.session.say(refusal);
+                Ok(Next::Command)
             }
-            let line = self.session.line(MAX_LINE).await?;
-            if line == b"*" {
-                self.session.say("-ERR Authentication aborted by client.");
-                return Ok(Next::Command);
-            }
-            answer = Some(line);
         }
     }
 

@@ -11,12 +11,21 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 
 use super::parse::{Command, Token};
 use super::{Imap, MAX_LINE, Next, has_tls, is_positive};
+use crate::exchange::Words;
 use crate::fault::Fault;
 use crate::mailstore::Shape;
 use crate::personality::imap::Tells;
-use crate::sasl::{Attempt, Exchange, Mechanism, Turn};
+use crate::sasl::{Attempt, Mechanism};
 use crate::session::{Course, Ended};
 use crate::step::Step;
+
+const SASL: Words = Words {
+    challenge: "+",
+    no_base64: "BAD Invalid base64 data",
+    malformed: "BAD Invalid authentication data",
+    aborted: "BAD Authentication aborted by client.",
+    max_line: MAX_LINE,
+};
 
 impl Imap<'_> {
     pub(super) async fn starttls(&mut self, command: &Command) -> Result<Next, Ended> {
@@ -106,34 +115,9 @@ impl Imap<'_> {
         let Some(mechanism) = name.parse().ok().filter(|m: &Mechanism| offered.contains(m)) else {
             return Ok(Err(host.voice.imap.no_mechanism.to_owned()));
         };
-        let mut exchange = Exchange::new(mechanism);
-        let mut answer = command.args.get(1).and_then(Token::bytes).map(<[u8]>::to_vec);
-        let mut is_initial = true;
-        loop {
-            let input = match answer.as_deref() {
-                // RFC 4959 §3: a lone `=` is an empty initial response.
-                Some(b"=") if is_initial => Some(Vec::new()),
-                Some(text) => match BASE64.decode(text) {
-                    Ok(bytes) => Some(bytes),
-                    Err(_) => return Ok(Err("BAD Invalid base64 data".to_owned())),
-                },
-                None => None,
-            };
-            is_initial = false;
-            match exchange.step(input.as_deref(), &host.logins) {
-                Turn::Done(attempt) => return Ok(Ok((mechanism.to_string(), attempt))),
-                Turn::Malformed => return Ok(Err("BAD Invalid authentication data".to_owned())),
-                Turn::Challenge(challenge) => {
-                    self.session.at(Step::Any).await?;
-                    self.session.say(&format!("+ {}", BASE64.encode(challenge)));
-                }
-            }
-            let line = self.session.line(MAX_LINE).await?;
-            if line == b"*" {
-                return Ok(Err("BAD Authentication aborted by client.".to_owned()));
-            }
-            answer = Some(line);
-        }
+        let initial = command.args.get(1).and_then(Token::bytes);
+        let ended = self.session.exchange(mechanism, initial, &SASL).await?;
+        Ok(ended.map(|attempt| (mechanism.to_string(), attempt)).map_err(str::to_owned))
     }
 
     fn answer_login(&mut self, tag: &str, attempt: Attempt, course: Course) -> Result<Next, Ended> {

@@ -2,15 +2,21 @@
 
 use std::sync::Arc;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
-
 use super::{MAX_LINE, Next, Smtp, is_positive};
+use crate::exchange::Words;
 use crate::imap::echo;
-use crate::sasl::{Attempt, Exchange, Mechanism, Turn};
+use crate::sasl::{Attempt, Mechanism};
 use crate::server::Role;
 use crate::session::{Course, Ended};
 use crate::step::Step;
+
+const SASL: Words = Words {
+    challenge: "334",
+    no_base64: "501 5.5.2 Invalid base64 data",
+    malformed: "501 5.5.2 Invalid authentication data",
+    aborted: "501 5.7.0 Authentication aborted",
+    max_line: MAX_LINE,
+};
 
 impl Smtp<'_> {
     pub(super) async fn auth(&mut self, rest: &str) -> Result<Next, Ended> {
@@ -35,44 +41,13 @@ impl Smtp<'_> {
             self.say(voice.no_mechanism);
             return Ok(Next::Command);
         };
-        match self.exchange(mechanism, initial).await? {
+        let initial = (!initial.is_empty()).then_some(initial.as_bytes());
+        match self.session.exchange(mechanism, initial, &SASL).await? {
             Ok(attempt) => self.log_in(name, attempt).await,
             Err(answer) => {
                 self.session.say(answer);
                 Ok(Next::Command)
             }
-        }
-    }
-
-    /// Runs the exchange; gives the attempt, or the refusal of what is not one.
-    async fn exchange(
-        &mut self,
-        mechanism: Mechanism,
-        initial: &str,
-    ) -> Result<Result<Attempt, &'static str>, Ended> {
-        let host = Arc::clone(&self.session.host);
-        let mut exchange = Exchange::new(mechanism);
-        let mut answer = (!initial.is_empty()).then(|| initial.as_bytes().to_vec());
-        if answer.as_deref() == Some(b"=") {
-            answer = Some(Vec::new());
-        }
-        loop {
-            let Ok(input) = answer.as_deref().map(|a| BASE64.decode(a)).transpose() else {
-                return Ok(Err("501 5.5.2 Invalid base64 data"));
-            };
-            match exchange.step(input.as_deref(), &host.logins) {
-                Turn::Done(attempt) => return Ok(Ok(attempt)),
-                Turn::Malformed => return Ok(Err("501 5.5.2 Invalid authentication data")),
-                Turn::Challenge(challenge) => {
-                    self.session.at(Step::Any).await?;
-                    self.session.say(&format!("334 {}", BASE64.encode(challenge)));
-                }
-            }
-            let line = self.session.line(MAX_LINE).await?;
-            if line == b"*" {
-                return Ok(Err("501 5.7.0 Authentication aborted"));
-            }
-            answer = Some(line);
         }
     }
 
