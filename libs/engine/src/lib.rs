@@ -13,6 +13,8 @@ pub mod budget;
 pub mod collect;
 pub mod dispatch;
 pub mod fence;
+#[cfg(test)]
+mod fixtures;
 pub mod grouping;
 pub mod join;
 pub mod own;

@@ -238,6 +238,7 @@ fn suspect(rules: &HoldRules) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fixtures::announcement;
 
     fn at(seconds: u64) -> Monotonic {
         Monotonic(Duration::from_secs(seconds))
@@ -248,19 +249,8 @@ mod tests {
     }
 
     fn says(worker: &str, zone: &str, draining: bool) -> Announcement {
-        Announcement {
-            worker: name(worker),
-            zone: zone.parse().expect("a name"),
-            shards: vec![ShardIndex(3)],
-            haunted: Vec::new(),
-            capacity: 1,
-            running: 0,
-            draining,
-            listening: false,
-            kinds: BTreeSet::new(),
-            outgrown: BTreeSet::new(),
-            version: "1".to_owned(),
-        }
+        let zone = zone.parse().expect("a name");
+        Announcement { zone, draining, ..announcement(worker, &[3]) }
     }
 
     fn share(members: &Members, worker: &str, now: u64) -> usize {

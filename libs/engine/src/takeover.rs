@@ -163,12 +163,12 @@ impl Takeover {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
     use std::time::Duration;
 
     use mailfleet_model::fleet::Announcement;
 
     use super::*;
+    use crate::fixtures::announcement;
     use crate::ownership::Freshness;
 
     fn at(seconds: u64) -> Monotonic {
@@ -176,19 +176,7 @@ mod tests {
     }
 
     fn says(shards: &[u16]) -> Announcement {
-        Announcement {
-            worker: "old".parse().expect("a name"),
-            zone: "z".parse().expect("a name"),
-            shards: shards.iter().copied().map(ShardIndex).collect(),
-            haunted: Vec::new(),
-            capacity: 10,
-            running: 0,
-            draining: false,
-            listening: false,
-            kinds: BTreeSet::new(),
-            outgrown: BTreeSet::new(),
-            version: "1".to_owned(),
-        }
+        announcement("old", shards)
     }
 
     #[test]

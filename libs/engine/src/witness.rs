@@ -71,26 +71,10 @@ impl Witness {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
     use std::time::Duration;
 
     use super::*;
-
-    fn says(worker: &str, shards: &[u16]) -> Announcement {
-        Announcement {
-            worker: worker.parse().expect("a name"),
-            zone: "z".parse().expect("a name"),
-            shards: shards.iter().copied().map(ShardIndex).collect(),
-            haunted: Vec::new(),
-            capacity: 10,
-            running: 0,
-            draining: false,
-            listening: false,
-            kinds: BTreeSet::new(),
-            outgrown: BTreeSet::new(),
-            version: "1".to_owned(),
-        }
-    }
+    use crate::fixtures::announcement as says;
 
     /// What a worker is told that begins to list shard 7 then, after `old` was heard to list
     /// it at second 100 for the last time.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use mailfleet_model::fleet::{JobClass, shard_of};
 
 use crate::sim::feeding::item_of;
-use crate::sim::history::{BatchPlan, History, JobPlan, Password};
+use crate::sim::history::{BatchPlan, History, JobPlan};
 use crate::sim::mail::plan_index;
 use crate::sim::mutation::Mutation;
 use crate::sim::world::{SHARDS, group, run};
@@ -18,19 +18,7 @@ use crate::sim::world::{SHARDS, group, run};
 pub(crate) const PATIENCE: Duration = Duration::from_secs(1);
 
 fn job(at: u64, class: JobClass, mailbox: u8, group: usize, takes: u64) -> JobPlan {
-    JobPlan {
-        at,
-        class,
-        tenant: 0,
-        mailbox,
-        password: Password::Right,
-        groups: vec![group],
-        takes,
-        flaky: 0,
-        cancel_at: None,
-        tight: false,
-        newer: false,
-    }
+    JobPlan { class, takes, ..JobPlan::plain(at, mailbox, group) }
 }
 
 /// The longest wait of an interactive job from its submission to its first session.

@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use mailfleet_model::fleet::JobClass;
-
-use crate::sim::history::{Fault, History, JobPlan, Password, What};
+use crate::sim::history::{Fault, History, JobPlan, What};
 use crate::sim::mail::plan_index;
 use crate::sim::world::run;
 
@@ -21,20 +19,9 @@ const HAND_OVER: Duration = Duration::from_millis(500);
 const GROUPS: usize = 12;
 
 fn job(at: u64, group: usize, takes: u64) -> JobPlan {
-    JobPlan {
-        at,
-        class: JobClass::Interactive,
-        tenant: 0,
-        // Another one each time: equal jobs would be one.
-        mailbox: u8::try_from(at / 4_000).expect("few"),
-        password: Password::Right,
-        groups: vec![group],
-        takes,
-        flaky: 0,
-        cancel_at: None,
-        tight: false,
-        newer: false,
-    }
+    // Another one each time: equal jobs would be one.
+    let mailbox = u8::try_from(at / 4_000).expect("few");
+    JobPlan { takes, ..JobPlan::plain(at, mailbox, group) }
 }
 
 /// A job for every server every four seconds, which runs when a fault strikes a second later, and the longest time that one submitted from

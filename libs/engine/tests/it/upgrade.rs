@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use mailfleet_model::fleet::JobClass;
-
-use crate::sim::history::{Fault, History, JobPlan, Password, What};
+use crate::sim::history::{Fault, History, JobPlan, What};
 use crate::sim::mail::plan_index;
 use crate::sim::world::run;
 
@@ -17,19 +15,8 @@ const AGAIN: Duration = Duration::from_secs(35);
 const GROUPS: usize = 12;
 
 fn job(at: u64, group: usize, newer: bool) -> JobPlan {
-    JobPlan {
-        at,
-        class: JobClass::Interactive,
-        tenant: 0,
-        mailbox: u8::try_from(at / 1_000 + u64::from(newer)).expect("few"),
-        password: Password::Right,
-        groups: vec![group],
-        takes: 500,
-        flaky: 0,
-        cancel_at: None,
-        tight: false,
-        newer,
-    }
+    let mailbox = u8::try_from(at / 1_000 + u64::from(newer)).expect("few");
+    JobPlan { newer, ..JobPlan::plain(at, mailbox, group) }
 }
 
 /// The longest waits for a session: of legs that every worker runs, and of newer ones.

@@ -7,6 +7,7 @@ use mailfleet_model::fleet::{Announcement, GroupId, MailboxTag, Rate, ShardIndex
 use uuid::Uuid;
 
 use super::*;
+use crate::fixtures::announcement;
 use crate::own::turns::Room;
 use crate::ownership::{Freshness, Members};
 use crate::rules::HoldRules;
@@ -62,19 +63,7 @@ fn ending(code: Option<FaultCode>, login: LoginOutcome) -> Ending {
 }
 
 fn says(shards: &[u16]) -> Announcement {
-    Announcement {
-        worker: "old".parse().expect("a name"),
-        zone: "z".parse().expect("a name"),
-        shards: shards.iter().copied().map(ShardIndex).collect(),
-        haunted: Vec::new(),
-        capacity: 10,
-        running: 0,
-        draining: false,
-        listening: false,
-        kinds: std::collections::BTreeSet::new(),
-        outgrown: std::collections::BTreeSet::new(),
-        version: "1".to_owned(),
-    }
+    announcement("old", shards)
 }
 
 /// The question for the first leg.

@@ -66,6 +66,25 @@ pub(crate) struct JobPlan {
     pub(crate) newer: bool,
 }
 
+impl JobPlan {
+    /// Somebody waits for one leg, which goes well in half a second.
+    pub(crate) fn plain(at: u64, mailbox: u8, group: usize) -> Self {
+        Self {
+            at,
+            class: JobClass::Interactive,
+            tenant: 0,
+            mailbox,
+            password: Password::Right,
+            groups: vec![group],
+            takes: 500,
+            flaky: 0,
+            cancel_at: None,
+            tight: false,
+            newer: false,
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Password {
     Right,
