@@ -82,18 +82,23 @@ impl Ran {
     /// What of the mail server's own it mostly waited for: its owner says it of its last wait,
     /// and its row why an owner gave it back before.
     fn held_by(&self) -> Option<Hold> {
-        order::held_by(&self.report).or(match self.returned? {
-            ReturnCause::Busy => Some(Hold::Sessions),
-            ReturnCause::Rate => Some(Hold::Rate),
-            ReturnCause::Breaker => Some(Hold::Breaker),
-            ReturnCause::Paused => Some(Hold::Paused),
-            ReturnCause::Redelivered
-            | ReturnCause::Refused
-            | ReturnCause::Unanswered
-            | ReturnCause::UnknownKind
-            | ReturnCause::Draining
-            | ReturnCause::Regroup => None,
-        })
+        order::held_by(&self.report).or_else(|| self.returned.and_then(held_before))
+    }
+}
+
+/// What of the mail server's own an owner gave a leg back for.
+fn held_before(returned: ReturnCause) -> Option<Hold> {
+    match returned {
+        ReturnCause::Busy => Some(Hold::Sessions),
+        ReturnCause::Rate => Some(Hold::Rate),
+        ReturnCause::Breaker => Some(Hold::Breaker),
+        ReturnCause::Paused => Some(Hold::Paused),
+        ReturnCause::Redelivered
+        | ReturnCause::Refused
+        | ReturnCause::Unanswered
+        | ReturnCause::UnknownKind
+        | ReturnCause::Draining
+        | ReturnCause::Regroup => None,
     }
 }
 
@@ -145,6 +150,7 @@ mod tests {
     fn its_owner_says_what_a_leg_waited_for_and_else_its_row_does() {
         let table = [
             (None, None, None),
+            (Some(Hold::Sessions), None, Some(Hold::Sessions)),
             (None, Some(ReturnCause::Draining), None),
             (None, Some(ReturnCause::Busy), Some(Hold::Sessions)),
             (None, Some(ReturnCause::Paused), Some(Hold::Paused)),
