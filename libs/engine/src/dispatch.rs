@@ -9,6 +9,8 @@
 //! goes next. A lane that was empty comes in at most one turn behind the others, so that being
 //! away saves nothing up.
 
+mod held;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -33,7 +35,7 @@ const TURN: u64 = 10_000;
 pub fn release(view: &GroupView, rules: &DispatchRules) -> Release {
     let mut release = Release::default();
     if view.settings.paused {
-        return release;
+        return Release { holds: held::paused(view, rules), ..release };
     }
     let Some(limits) = rules.shares.part(&view.settings.limits, &view.settings.group.zone) else {
         return shut_out(view);
@@ -47,6 +49,7 @@ pub fn release(view: &GroupView, rules: &DispatchRules) -> Release {
         match may_try(leg.budget, turn.lane.class, view.now, rules) {
             Try::Allowed => {
                 release.legs.push(leg.id);
+                release.waits.insert(leg.id, held::wait(view, turn.lane.class, leg.since, rules));
                 room.take(turn.lane.class);
                 turn.served = turn.served.saturating_add(turn.step);
             }
@@ -55,6 +58,7 @@ pub fn release(view: &GroupView, rules: &DispatchRules) -> Release {
     }
     let moved = lanes.iter().filter(|turn| turn.taken > 0);
     release.turns = moved.map(Turn::told).collect();
+    release.holds = held::by_window(view, &room.group, rules);
     release.more = lanes.iter().any(|turn| turn.may_hide_more(view) && room.has(turn.lane.class));
     release
 }

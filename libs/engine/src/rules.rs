@@ -44,6 +44,10 @@ pub struct DispatchRules {
     pub refusal_pause: Duration,
     /// Definitive refusals after which bulk work does not try the secret any more.
     pub refusals: u32,
+    /// Longest time between two dispatches of a group of which the later one tells what kept
+    /// its legs in the store meanwhile. A fleet that is well looks at a group with waiting legs
+    /// every second or two.
+    pub follow_up: Duration,
     /// What share of every limit each zone has: configuration.
     pub shares: Shares,
     /// How many turns a tenant gets for one of a tenant that is not among these. Deployments
@@ -62,6 +66,7 @@ impl Default for DispatchRules {
             // apart are two, not one.
             refusal_pause: Duration::from_secs(15 * 60),
             refusals: 2,
+            follow_up: Duration::from_secs(5),
             shares: Shares::default(),
             weights: BTreeMap::new(),
         }

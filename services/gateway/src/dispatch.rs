@@ -70,11 +70,14 @@ impl<S: Store, Q: GatewayQueue> Gateway<S, Q> {
             self.wakes.wake([turn.group.clone()]);
         }
         drop(turn);
-        self.publish_all(legs, began, |leg| {
+        let message = |leg: &LegRecord| {
             // A mail is sent once: its start must be known before it is made.
-            if leg.dispatch.0 == 1 && !sends(leg) { StartRule::Free } else { StartRule::Ask }
-        })
-        .await;
+            let free = leg.dispatch.0 == 1 && !sends(leg);
+            let rule = if free { StartRule::Free } else { StartRule::Ask };
+            let waited = decided.waits.get(&leg.id).copied().unwrap_or_default();
+            LegMessage { waited, ..LegMessage::of(leg, rule) }
+        };
+        self.publish_all(legs.iter().map(message).collect(), began).await;
         let refused = decided.refused.into_iter().map(|leg| (leg, Event::Refused(leg)));
         let shut_out = decided.shut_out.into_iter().map(|leg| (leg, Event::ShutOut(leg)));
         for (leg, event) in refused.chain(shut_out) {
@@ -84,14 +87,7 @@ impl<S: Store, Q: GatewayQueue> Gateway<S, Q> {
     }
 
     /// Publishes legs that were released at `released`, unless that is too long ago by now.
-    pub(crate) async fn publish_all(
-        &self,
-        legs: Vec<LegRecord>,
-        released: Instant,
-        rule: impl Fn(&LegRecord) -> StartRule,
-    ) {
-        let messages = legs.iter().map(|leg| LegMessage::of(leg, rule(leg)));
-        let messages: Vec<LegMessage> = messages.collect();
+    pub(crate) async fn publish_all(&self, messages: Vec<LegMessage>, released: Instant) {
         let publications = stream::iter(messages).map(|message| async move {
             // Another copy may be out by now, so that this one must not start unasked.
             if released.elapsed() < self.rules.sweep.publish_within {

@@ -10,7 +10,8 @@ use std::time::Duration;
 use mailfleet_engine::collect::Event;
 use mailfleet_engine::sweep::{Chore, Sweeper};
 use mailfleet_model::fleet::{
-    Control, Forgotten, GatewayQueue, NoticeAges, ShardIndex, StartRule, Store, StoreError,
+    Control, Forgotten, GatewayQueue, LegMessage, NoticeAges, ShardIndex, StartRule, Store,
+    StoreError,
 };
 use mailfleet_telemetry::metrics;
 use tokio::task::JoinSet;
@@ -75,7 +76,8 @@ impl<S: Store, Q: GatewayQueue> Gateway<S, Q> {
             }
             Chore::Unpublished => {
                 let legs = self.store.unpublished(rules.released, rules.rows).await?;
-                self.publish_all(legs, Instant::now(), |_| StartRule::Ask).await;
+                let again = legs.iter().map(|leg| LegMessage::of(leg, StartRule::Ask));
+                self.publish_all(again.collect(), Instant::now()).await;
             }
             Chore::Overdue => {
                 for (leg, dispatch) in self.store.overdue(rules.published, rules.rows).await? {

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use mailfleet_api::order;
 use mailfleet_engine::collect::Event;
@@ -79,10 +80,16 @@ impl Ran {
         Some(Self { report: leg.end.as_ref()?.report.clone(), returned: leg.returned })
     }
 
-    /// What of the mail server's own it mostly waited for: its owner says it of its last wait,
-    /// and its row why an owner gave it back before.
-    fn held_by(&self) -> Option<Hold> {
-        order::held_by(&self.report).or_else(|| self.returned.and_then(held_before))
+    /// What of the mail server's own it mostly waited for in the time that its job was `queued`:
+    /// its owner says for how long it did, and its row why an owner gave it back before.
+    ///
+    /// The owner knows nothing of the time before the leg was ready, nor of that on the broker:
+    /// a wait that it was told of is the mail server's only if it was half of all.
+    fn held_by(&self, queued: Duration) -> Option<Hold> {
+        let is_half = |took: Duration| queued <= took.saturating_mul(2);
+        let said = order::held_by(&self.report);
+        let said = said.filter(|(_, took)| took.is_none_or(is_half)).map(|(by, _)| by);
+        said.or_else(|| self.returned.and_then(held_before))
     }
 }
 
@@ -115,7 +122,7 @@ impl<S: Store, Q: GatewayQueue> Gateway<S, Q> {
         let started = ended.legs.iter().filter_map(|leg| Some((started(&leg.report)?, leg)));
         let first = started.min_by_key(|(started, _)| *started);
         let queued = first.map(|(started, _)| started.since(job.created));
-        let held_by = first.and_then(|(_, leg)| leg.held_by());
+        let held_by = first.and_then(|(_, leg)| leg.held_by(queued.unwrap_or_default()));
         metrics::job_ended(&JobEnd { queued, held_by, ..ended.counts.clone() });
         let Some(batch) = job.batch else { return };
         let context = job.traceparent.as_deref().and_then(|text| text.parse::<Context>().ok());
@@ -144,6 +151,8 @@ pub(crate) fn is_duplicate(event: &Event, changed: bool) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use mailfleet_model::fleet::Delay;
+
     use super::*;
 
     #[test]
@@ -158,11 +167,37 @@ mod tests {
             (Some(Hold::Sessions), Some(ReturnCause::Breaker), Some(Hold::Sessions)),
         ];
         for (said, returned, expect) in table {
-            let mut report = Payload::default();
-            if let Some(said) = said {
-                order::note_held_by(&mut report, said);
-            }
-            assert_eq!(Ran { report, returned }.held_by(), expect, "{said:?} {returned:?}");
+            let took = Duration::from_secs(1);
+            let ran = ran(said.map(|by| Delay { by, took }), returned);
+            assert_eq!(ran.held_by(took), expect, "{said:?} {returned:?}");
         }
+    }
+
+    #[test]
+    fn a_hold_of_less_than_half_of_the_whole_wait_is_none() {
+        let held_by = |held, whole, returned| {
+            let delay = Delay { by: Hold::Sessions, took: Duration::from_secs(held) };
+            ran(Some(delay), returned).held_by(Duration::from_secs(whole))
+        };
+        assert_eq!(held_by(5, 10, None), Some(Hold::Sessions));
+        // The rest may have passed on the broker, where nobody counted it.
+        assert_eq!(held_by(5, 11, None), None);
+        // Its owner had given it back before, which its last wait does not tell.
+        assert_eq!(held_by(5, 150, Some(ReturnCause::Rate)), Some(Hold::Rate));
+    }
+
+    #[test]
+    fn a_worker_that_does_not_say_for_how_long_is_believed() {
+        // Field 6 alone, as the version before wrote it.
+        let ran = Ran { report: Payload(vec![0x30, 4]), returned: None };
+        assert_eq!(ran.held_by(Duration::from_secs(1_000)), Some(Hold::Paused));
+    }
+
+    fn ran(delay: Option<Delay>, returned: Option<ReturnCause>) -> Ran {
+        let mut report = Payload::default();
+        if let Some(delay) = delay {
+            order::note_delay(&mut report, delay);
+        }
+        Ran { report, returned }
     }
 }

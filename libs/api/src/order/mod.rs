@@ -18,7 +18,7 @@ use crate::v1;
 
 pub use job::{outline, outline_payload};
 pub use leg::{LegOrder, Pair};
-pub use result::{held_by, leg_result, leg_result_payload, note_held_by};
+pub use result::{held_by, leg_result, leg_result_payload, note_delay};
 
 /// Why a payload makes no sense to this build.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use mailfleet_model::fleet::{Hold, LoginTag, Payload};
+use mailfleet_model::fleet::{Delay, Hold, LoginTag, Payload};
 use mailfleet_model::leg::{
     ArrivalPlan, FolderMark, FolderRole, IncomingPlan, LegPlan, LookFor, Marks, OutgoingPlan,
 };
@@ -106,9 +106,10 @@ fn a_result_keeps_what_the_report_leaves_out() {
     leg.arrival = whole.arrival.clone();
     let mut payload = leg_result_payload(&leg);
     assert_eq!(held_by(&payload), None);
-    for hold in Hold::iter() {
-        note_held_by(&mut payload, hold);
-        assert_eq!(held_by(&payload), Some(hold));
+    let took = Duration::from_millis(2_500);
+    for by in Hold::iter() {
+        note_delay(&mut payload, Delay { by, took });
+        assert_eq!(held_by(&payload), Some((by, Some(took))));
     }
     let read = leg_result(&payload).expect("our own payload");
     assert_eq!(format!("{read:?}"), format!("{leg:?}"));

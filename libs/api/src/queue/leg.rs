@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use mailfleet_model::fleet::{
-    Dispatch, JobClass, LegMessage, LoginTag, MailboxTag, Payload, StartRule,
+    Dispatch, JobClass, LegMessage, LoginTag, MailboxTag, Payload, StartRule, StoreWait,
 };
 use prost::Message;
 
@@ -49,6 +49,9 @@ pub fn leg_to_bytes(leg: &LegMessage) -> Vec<u8> {
         cap: Some(when::duration(leg.cap)),
         live_to: leg.live_to.as_ref().map(ToString::to_string).unwrap_or_default(),
         payload: leg.payload.0.clone(),
+        waited: told(leg.waited.whole),
+        waited_for_window: told(leg.waited.window),
+        waited_while_paused: told(leg.waited.paused),
     };
     message.encode_to_vec()
 }
@@ -82,6 +85,11 @@ pub fn leg_from_bytes(bytes: &[u8], traceparent: Option<&[u8]>) -> Result<LegMes
         mailbox: MailboxTag(tag(&leg.mailbox_tag)?),
         login: LoginTag(tag(&leg.login_tag)?),
         cap: cap(leg.cap)?,
+        waited: StoreWait {
+            whole: wait(leg.waited),
+            window: wait(leg.waited_for_window),
+            paused: wait(leg.waited_while_paused),
+        },
         live_to: live_to.map(|text| name(text, "the gateway's name")).transpose()?,
         traceparent: traceparent.and_then(printable),
         payload: Payload(leg.payload),
@@ -94,6 +102,16 @@ fn tag(bytes: &[u8]) -> Result<[u8; 32], Unreadable> {
 
 fn cap(cap: Option<prost_types::Duration>) -> Result<Duration, Unreadable> {
     cap.and_then(when::to_duration).ok_or(Unreadable { what: "the longest run" })
+}
+
+/// No wait is not told.
+fn told(wait: Duration) -> Option<prost_types::Duration> {
+    (!wait.is_zero()).then(|| when::duration(wait))
+}
+
+/// What makes no sense is no wait: it is not worth a leg.
+fn wait(wait: Option<prost_types::Duration>) -> Duration {
+    wait.and_then(when::to_duration).unwrap_or_default()
 }
 
 pub(super) fn printable(header: &[u8]) -> Option<String> {

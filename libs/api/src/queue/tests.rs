@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use mailfleet_model::fleet::{
     Control, Dispatch, GroupId, GroupKey, JobClass, LegEnd, LegMessage, LegSummary, LoginTag,
-    MailboxTag, Outcome, Payload, ReturnReason, Returned, StartAnswer, StartRule, WorkerMessage,
+    MailboxTag, Outcome, Payload, ReturnReason, Returned, StartAnswer, StartRule, StoreWait,
+    WorkerMessage,
 };
 use mailfleet_model::leg::{LoginOutcome, Submission};
 use mailfleet_model::{FaultCode, Leg, LegEvent, Retry, StepKind};
@@ -60,6 +61,7 @@ fn leg() -> LegMessage {
         mailbox: MailboxTag([1; 32]),
         login: LoginTag([2; 32]),
         cap: Duration::from_millis(600_250),
+        waited: StoreWait::default(),
         live_to: Some("gateway-1".parse().expect("a name")),
         traceparent: None,
         payload: Payload(b"order".to_vec()),
@@ -105,6 +107,18 @@ fn what_version_1_wrote_is_read() {
     assert_eq!(news_from_bytes(&unhex(golden::RETURNED), None), Ok(Read::Known(returned())));
     assert_eq!(control_from_bytes(&unhex(golden::START)), Ok(Read::Known(start())));
     assert_eq!(live_from_bytes(&unhex(golden::LIVE)), Ok(vec![live()]));
+}
+
+#[test]
+fn a_wait_in_the_store_travels_and_nonsense_is_none() {
+    let [whole, window, paused] = [7_500, 5_000, 2_500].map(Duration::from_millis);
+    let waited = StoreWait { whole, window, paused };
+    let leg = LegMessage { waited, ..leg() };
+    assert_eq!(leg_from_bytes(&leg_to_bytes(&leg), None), Ok(leg));
+    // Field 15 with a negative number of seconds, behind all others.
+    let negative = [0x7a, 11, 8, 255, 255, 255, 255, 255, 255, 255, 255, 255, 1];
+    let bytes = [leg_to_bytes(&self::leg()), negative.to_vec()].concat();
+    assert_eq!(leg_from_bytes(&bytes, None), Ok(self::leg()));
 }
 
 #[test]

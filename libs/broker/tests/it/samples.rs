@@ -8,7 +8,7 @@ use mailfleet_model::fleet::{
     Announcement, Control, Dispatch, GroupId, GroupKey, GroupLimits, GroupSettings, GroupState,
     HeldLeg, HeldStage, JobClass, LastOwner, LegEnd, LegId, LegMessage, LegSummary, Live, LoginTag,
     MailboxTag, Outcome, Payload, PeerSide, PeerWord, Rate, ReturnReason, Returned, ShardIndex,
-    StartAnswer, StartRule, WorkerMessage, ZoneName,
+    StartAnswer, StartRule, StoreWait, WorkerMessage, ZoneName,
 };
 use mailfleet_model::leg::{LoginOutcome, Submission};
 use mailfleet_model::{FaultCode, JobId, Leg, LegEvent, Retry, Step, StepKind, StepOutcome};
@@ -44,6 +44,7 @@ pub(crate) fn leg(shard: u16, number: u8) -> LegMessage {
         mailbox: MailboxTag([number; 32]),
         login: LoginTag([number; 32]),
         cap: Duration::from_secs(60),
+        waited: StoreWait::default(),
         live_to: None,
         traceparent: None,
         payload: Payload(vec![number; 3]),
@@ -59,6 +60,11 @@ pub(crate) fn rich_leg() -> LegMessage {
         kind: name("arrival.v2"),
         group: group("imap:2001:db8::1"),
         cap: Duration::from_micros(1_500_001),
+        waited: StoreWait {
+            whole: Duration::from_micros(2_500_001),
+            window: Duration::from_micros(1_000_001),
+            paused: Duration::from_secs(1),
+        },
         live_to: Some(name("gateway-7")),
         traceparent: Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".to_owned()),
         payload: Payload((0..=255).collect()),

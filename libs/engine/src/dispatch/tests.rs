@@ -4,7 +4,8 @@ use std::num::NonZeroU32;
 
 use mailfleet_model::JobId;
 use mailfleet_model::fleet::{
-    GroupId, GroupKey, GroupLimits, GroupSettings, LegId, LoginBudget, ReadyLeg,
+    GroupHolds, GroupId, GroupKey, GroupLimits, GroupSettings, LegId, LoginBudget, ReadyLeg,
+    StoreWait,
 };
 use uuid::Uuid;
 
@@ -43,6 +44,8 @@ fn view(limit: u32, out: (u32, u32), lanes: Vec<Lane>) -> GroupView {
         },
         out,
         shard_out: out,
+        dispatched: Timestamp(0),
+        holds: GroupHolds::default(),
         lanes,
     }
 }
@@ -179,7 +182,7 @@ fn legs_of_a_zone_without_a_part_are_shut_out() {
     let shut_out = release(&view, &rules).shut_out;
     assert_eq!(shut_out, [leg(1), leg(2), leg(3)]);
     view.settings.paused = true;
-    assert_eq!(release(&view, &rules), Release::default(), "a pause ends");
+    assert!(release(&view, &rules).shut_out.is_empty(), "a pause ends");
 }
 
 /// Serves lanes that never run out, a few legs at a time; how many legs each tenant got.
@@ -241,4 +244,129 @@ fn one_class_takes_no_turns_from_another() {
     ];
     // Served in another class, nobody is further in this one.
     check(&view(10, (0, 0), lanes), &[3, 4, 2, 1]);
+}
+
+/// A group's looks one after the other, as a store keeps what they say.
+struct Looks {
+    view: GroupView,
+}
+
+impl Looks {
+    fn of(limit: u32) -> Self {
+        Self { view: view(limit, (0, 0), Vec::new()) }
+    }
+
+    /// Looks at this second while these are out; what waits is a leg since each of these seconds.
+    fn at(&mut self, second: u64, out: (u32, u32), waiting: &[(u64, u8)]) -> Release {
+        let lanes = vec![lane("a", JobClass::Interactive, 0, waiting)];
+        let rest = view(self.view.settings.limits.concurrency.get(), out, lanes);
+        let now = Timestamp(second * 1_000_000);
+        let (dispatched, holds) = (self.view.dispatched, self.view.holds);
+        self.view =
+            GroupView { now, dispatched, holds, settings: self.view.settings.clone(), ..rest };
+        let release = release(&self.view, &DispatchRules::default());
+        (self.view.dispatched, self.view.holds) = (now, release.holds);
+        release
+    }
+
+    /// Looks a second after the other, from one to before another.
+    fn each(&mut self, seconds: std::ops::Range<u64>, out: (u32, u32), waiting: &[(u64, u8)]) {
+        for second in seconds {
+            assert!(self.at(second, out, waiting).legs.is_empty(), "the window was full");
+        }
+    }
+}
+
+/// Whole, for the window, while paused: in seconds.
+#[track_caller]
+fn check_wait(release: &Release, name: u8, expect: (u64, u64, u64)) {
+    let StoreWait { whole, window, paused } = release.waits[&leg(name)];
+    assert_eq!([whole, window, paused].map(|wait| wait.as_secs()), [expect.0, expect.1, expect.2]);
+}
+
+#[test]
+fn a_wait_for_the_window_lasts_for_as_long_as_each_look_found_it_full() {
+    // Limit 1: two may be out. The third one waits from 10 to 20, the fourth came at 15.
+    let mut group = Looks::of(1);
+    assert_eq!(group.at(10, (0, 0), &[(10, 1), (10, 2), (10, 3)]).legs, [leg(1), leg(2)]);
+    group.each(11..20, (2, 0), &[(10, 3), (15, 4)]);
+    let release = group.at(20, (0, 0), &[(10, 3), (15, 4)]);
+    check_wait(&release, 3, (10, 10, 0));
+    check_wait(&release, 4, (5, 5, 0));
+    // It is full again with these two, and the next one has waited since then only.
+    check_wait(&group.at(23, (1, 0), &[(19, 5)]), 5, (4, 4, 0));
+}
+
+#[test]
+fn a_wait_while_the_window_had_room_is_ours() {
+    // Nobody looked although there was room: the look came late, and it was the first.
+    let mut group = Looks::of(1);
+    check_wait(&group.at(20, (0, 0), &[(10, 1)]), 1, (10, 0, 0));
+    // It had room at the last look, and this one came late.
+    check_wait(&group.at(23, (0, 0), &[(21, 2)]), 2, (2, 0, 0));
+    // Full from 24 on; the leg was ready before.
+    group.at(24, (1, 0), &[(24, 3)]);
+    group.each(25..30, (2, 0), &[(20, 4)]);
+    check_wait(&group.at(30, (0, 0), &[(20, 4)]), 4, (10, 6, 0));
+}
+
+#[test]
+fn what_nobody_looked_at_is_ours() {
+    let mut group = Looks::of(1);
+    group.at(10, (1, 0), &[(10, 1)]);
+    group.each(11..20, (2, 0), &[(10, 2)]);
+    // The gateways were away; at their return it is full, and then it is not.
+    group.each(60..62, (2, 0), &[(10, 2)]);
+    check_wait(&group.at(62, (0, 0), &[(10, 2)]), 2, (52, 2, 0));
+    // They were away, and when they are back there is room at once.
+    group.at(63, (1, 0), &[(63, 3)]);
+    check_wait(&group.at(90, (0, 0), &[(64, 4)]), 4, (26, 0, 0));
+    // A clock that was set back has seen nothing.
+    group.at(91, (1, 0), &[(91, 5)]);
+    check_wait(&group.at(80, (0, 0), &[(70, 6)]), 6, (10, 0, 0));
+}
+
+#[test]
+fn a_full_shard_is_ours() {
+    let mut group = Looks::of(10);
+    for second in 10..20 {
+        let lanes = vec![lane("a", JobClass::Interactive, 0, &[(10, 1)])];
+        let full = OutCount { interactive: DispatchRules::default().shard_cap, bulk: 0 };
+        let now = Timestamp(second * 1_000_000);
+        group.view = GroupView { now, lanes, shard_out: full, ..group.view };
+        let release = release(&group.view, &DispatchRules::default());
+        assert!(release.legs.is_empty());
+        (group.view.dispatched, group.view.holds) = (now, release.holds);
+    }
+    check_wait(&group.at(20, (0, 0), &[(10, 1)]), 1, (10, 0, 0));
+}
+
+#[test]
+fn places_that_are_kept_from_bulk_hold_back_bulk_only() {
+    let mut group = Looks::of(10);
+    // Window 15, of which bulk may fill 13.
+    for second in 10..20 {
+        group.at(second, (0, 13), &[]);
+    }
+    let both = vec![
+        lane("a", JobClass::Interactive, 0, &[(12, 1)]),
+        lane("a", JobClass::Sync, 0, &[(12, 2)]),
+    ];
+    let out = OutCount { interactive: 0, bulk: 12 };
+    let (now, lanes) = (Timestamp(20_000_000), both);
+    let view = GroupView { now, lanes, out, shard_out: out, ..group.view };
+    let release = release(&view, &DispatchRules::default());
+    check_wait(&release, 1, (8, 0, 0));
+    check_wait(&release, 2, (8, 8, 0));
+}
+
+#[test]
+fn a_pause_is_told_apart_and_ends_what_was_known_of_the_window() {
+    let mut group = Looks::of(1);
+    group.at(10, (1, 0), &[(10, 1)]);
+    group.each(11..15, (2, 0), &[(10, 2)]);
+    group.view.settings.paused = true;
+    group.each(15..30, (0, 0), &[(10, 2)]);
+    group.view.settings.paused = false;
+    check_wait(&group.at(30, (0, 0), &[(10, 2)]), 2, (20, 0, 15));
 }

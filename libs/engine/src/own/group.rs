@@ -252,6 +252,12 @@ impl Group {
         if class.is_bulk() { bulk.read(now) } else { interactive.read(now) }
     }
 
+    /// For how long legs of a class were held back in the last `span`.
+    pub(super) fn delays_of(&self, class: JobClass, span: Duration, now: Monotonic) -> Delays {
+        let (interactive, bulk) = &self.watches;
+        if class.is_bulk() { bulk.last(span, now) } else { interactive.last(span, now) }
+    }
+
     /// Sees what holds legs back now. Whatever changes it calls this; what ends by itself is seen
     /// with the next try to start, or within a second.
     fn watch(&mut self, now: Monotonic, rules: &OwnRules) {

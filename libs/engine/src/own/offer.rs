@@ -4,8 +4,8 @@ use std::net::IpAddr;
 
 use mailfleet_model::FaultCode;
 use mailfleet_model::fleet::{
-    Delivery, Dispatch, GroupKey, Hold, JobClass, LegId, LegKind, LoginTag, MailboxTag, Returned,
-    StartRule,
+    Delay, Delivery, Dispatch, GroupKey, JobClass, LegId, LegKind, LoginTag, MailboxTag, Returned,
+    StartRule, StoreWait,
 };
 use mailfleet_model::leg::LoginOutcome;
 
@@ -34,6 +34,8 @@ pub struct Offer {
     pub login: LoginTag,
     /// The address that it would leave from; `None` where the system chooses.
     pub source: Option<IpAddr>,
+    /// How it waited in the store.
+    pub waited: StoreWait,
 }
 
 impl Offer {
@@ -53,6 +55,7 @@ impl Offer {
             mailbox: message.mailbox,
             login: message.login,
             source,
+            waited: message.waited,
         }
     }
 }
@@ -61,8 +64,8 @@ impl Offer {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Action {
     /// Run the leg of this delivery: dial, and go on. The slot is taken. What of the mail
-    /// server's own it has mostly waited for; `None`: for nothing of it.
-    Start(LegId, u64, Option<Hold>),
+    /// server's own it has mostly waited for since it was ready; `None`: for nothing of it.
+    Start(LegId, u64, Option<Delay>),
     /// Publish that the leg may start, and wait for the store's answer.
     Ask {
         /// The leg.

@@ -21,8 +21,8 @@ use std::time::Duration;
 
 use mailfleet_model::JobId;
 use mailfleet_model::fleet::{
-    Dispatch, GroupKey, GroupLimits, GroupSettings, Hold, JobClass, LastOwner, LegId, LegKind,
-    LoginTag, ReturnReason, Returned, StartAnswer, StartRule,
+    Delay, Dispatch, GroupKey, GroupLimits, GroupSettings, Hold, JobClass, LastOwner, LegId,
+    LegKind, LoginTag, ReturnReason, Returned, StartAnswer, StartRule, StoreWait,
 };
 use mailfleet_model::leg::LoginOutcome;
 
@@ -54,10 +54,12 @@ struct Held {
     ghost: Option<Monotonic>,
     /// For how long legs like it had been held back when it came.
     before: Delays,
+    /// For how long the mail server has held it back in the store.
+    in_store: Delays,
     /// Since when others are started before it, because its mailbox or its source is full.
     passed_over: Option<Monotonic>,
     /// What it mostly waited for, once it has its slots.
-    held_by: Option<Hold>,
+    held_by: Option<Delay>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -131,7 +133,7 @@ impl Shard {
         }
         if offer.redelivered && self.takeover.is_undecided() {
             // In no line: nothing starts before a gateway has told of the owner before.
-            self.hold(offer, Stage::Waiting(now), Delays::default());
+            self.hold(offer, Stage::Waiting(now));
             return Vec::new();
         }
         if offer.redelivered && !self.takeover.handed_over() {
@@ -151,7 +153,12 @@ impl Shard {
         self.line_up(&offer);
         let group = self.groups.get(&offer.group);
         let before = group.map(|group| group.delays(offer.class, now)).unwrap_or_default();
-        self.hold(offer, Stage::Waiting(now), before);
+        let in_store = in_store(&offer, group, now);
+        let leg = offer.leg;
+        self.hold(offer, Stage::Waiting(now));
+        if let Some(held) = self.legs.get_mut(&leg) {
+            (held.before, held.in_store) = (before, in_store);
+        }
         Vec::new()
     }
 
@@ -375,10 +382,11 @@ impl Shard {
         actions
     }
 
-    fn hold(&mut self, offer: Offer, stage: Stage, before: Delays) {
+    fn hold(&mut self, offer: Offer, stage: Stage) {
         let (leg, tags) = (offer.leg, vec![offer.tag]);
         let (next, ghost, passed_over, held_by) = (None, None, None, None);
-        let held = Held { offer, stage, tags, next, ghost, before, passed_over, held_by };
+        let (before, in_store) = Default::default();
+        let held = Held { offer, stage, tags, next, ghost, before, in_store, passed_over, held_by };
         self.legs.insert(leg, held);
     }
 
@@ -389,7 +397,7 @@ impl Shard {
         after: Duration,
     ) -> Vec<Action> {
         let (leg, dispatch) = (offer.leg, offer.dispatch);
-        self.hold(offer, Stage::Leaving, Delays::default());
+        self.hold(offer, Stage::Leaving);
         vec![Action::Return(leg, dispatch, Returned { reason, after })]
     }
 
@@ -457,6 +465,19 @@ impl Shard {
 /// What a group has before its settings are known; nothing starts by it.
 const SMALLEST: GroupLimits =
     GroupLimits { concurrency: std::num::NonZeroU32::MIN, per_source: None, rate: None };
+
+/// For how long a leg was held back in the store. A pause is what it is; a full window is the
+/// mail server's as far as legs like it were held back here meanwhile. What was with another owner
+/// then counts for nothing.
+fn in_store(offer: &Offer, group: Option<&Group>, now: Monotonic) -> Delays {
+    let StoreWait { window, paused, .. } = offer.waited;
+    let mut delays = Delays::default();
+    if let Some(group) = group.filter(|_| !window.is_zero()) {
+        delays = group.delays_of(offer.class, window, now);
+    }
+    delays.add(Hold::Paused, paused);
+    delays
+}
 
 fn made(
     settings: Option<&GroupSettings>,

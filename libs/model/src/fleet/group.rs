@@ -42,6 +42,15 @@ pub enum Hold {
     Paused,
 }
 
+/// What of a mail server's own held a leg back before it started, as far as its owner knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Delay {
+    /// What did so longest.
+    pub by: Hold,
+    /// For how long anything did.
+    pub took: Duration,
+}
+
 /// The settings of one group in one zone, as an operator, the provider table or the
 /// default gave them. Versions only grow: an owner ignores an older one. In the store they
 /// say what the mail server allows as a whole; owners are told the part of their zone.

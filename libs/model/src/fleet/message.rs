@@ -32,6 +32,18 @@ pub enum StartRule {
     Ask,
 }
 
+/// A leg's wait in the store, from when it was ready until it was released.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct StoreWait {
+    /// All of it.
+    pub whole: Duration,
+    /// Of this, while as many legs of its group were out as the group's window has places. Who
+    /// kept those is for their owner to say.
+    pub window: Duration,
+    /// Of this, while an operator had paused its group.
+    pub paused: Duration,
+}
+
 /// A leg on its way to the owner of its shard.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LegMessage {
@@ -57,6 +69,9 @@ pub struct LegMessage {
     pub login: LoginTag,
     /// Longest run.
     pub cap: Duration,
+    /// How it waited for its release. Zero in a copy that is published again, and from gateways
+    /// that do not tell.
+    pub waited: StoreWait,
     /// The gateway that live events go to; `None`: to nobody.
     pub live_to: Option<GatewayId>,
     /// W3C `traceparent`; a header on the broker.
@@ -81,6 +96,7 @@ impl LegMessage {
             mailbox: leg.mailbox,
             login: leg.login,
             cap: leg.cap,
+            waited: StoreWait::default(),
             live_to: leg.live_to.clone(),
             traceparent: leg.traceparent.clone(),
             payload: leg.payload.clone(),

@@ -26,7 +26,7 @@ pub use batch::{
     BatchState, BatchView, DomainView, Fed, HeldItem, PauseCause,
 };
 pub use census::{Census, Recent};
-pub use group::{GroupLimits, GroupOccupancy, GroupSettings, GroupState, Hold, Rate};
+pub use group::{Delay, GroupLimits, GroupOccupancy, GroupSettings, GroupState, Hold, Rate};
 pub use id::{
     Attempt, BatchId, Dispatch, GatewayId, GroupId, GroupKey, InvalidName, LegId, LegKind,
     PoolName, TenantId, WorkerId, ZoneName,
@@ -38,8 +38,8 @@ pub use job::{JobClass, JobDraft, JobRecord, JobState, LegDraft, Payload, Reques
 pub use leg::{Gate, LegEnd, LegRecord, LegState, LegSummary};
 pub use message::{
     Announcement, Audience, Control, HeldLeg, HeldStage, LastOwner, LegMessage, Live, Outcome,
-    PeerSide, PeerWord, ReturnCause, ReturnReason, Returned, StartAnswer, StartRule, WorkerMessage,
-    WorkerNews,
+    PeerSide, PeerWord, ReturnCause, ReturnReason, Returned, StartAnswer, StartRule, StoreWait,
+    WorkerMessage, WorkerNews,
 };
 pub use notice::{
     BatchTurned, Forgotten, JobEnded, Notice, NoticeAges, NoticeId, NoticePage, NoticeTurn, Subject,
@@ -53,6 +53,6 @@ pub use store::{Erased, JobFilter, JobPage, Store, StoreError, Submitted};
 pub use tag::{LoginTag, MailboxTag, RequestTag, SettingsTag};
 pub use time::Timestamp;
 pub use view::{
-    Admission, GroupView, JobChange, JobView, Lane, LedgerEntry, LegView, LoginBudget, OutCount,
-    Quota, ReadyLeg, Refusal, Release, Served, SubmitView, Usage,
+    Admission, GroupHolds, GroupView, JobChange, JobView, Lane, LedgerEntry, LegView, LoginBudget,
+    OutCount, Quota, ReadyLeg, Refusal, Release, Served, SubmitView, Usage,
 };

@@ -5,12 +5,14 @@
 //! A decision is a pure function of its view; a store may call it again if its
 //! transaction has to be repeated, so nothing may happen inside it.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::group::GroupSettings;
 use super::id::{BatchId, GroupId, LegId, TenantId};
 use super::job::{JobClass, JobRecord};
 use super::leg::LegRecord;
+use super::message::StoreWait;
 use super::tag::{LoginTag, RequestTag};
 use super::time::Timestamp;
 use crate::id::JobId;
@@ -143,6 +145,18 @@ pub struct ReadyLeg {
     pub budget: LoginBudget,
 }
 
+/// What keeps a group's legs in the store, and since when: as each of its dispatches has found it
+/// since, one soon after the other.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct GroupHolds {
+    /// An operator has paused it.
+    pub paused: Option<Timestamp>,
+    /// Its window has no place for anybody.
+    pub window: Option<Timestamp>,
+    /// Its window has no place for bulk work.
+    pub bulk_window: Option<Timestamp>,
+}
+
 /// What the dispatch of a group looks at.
 ///
 /// For each class at most [`GroupView::LANES`] lanes, those that are due first, and at
@@ -159,6 +173,10 @@ pub struct GroupView {
     /// Legs of the group's shard that are out. Read without a lock on other groups: it
     /// may be passed by as many legs as dispatchers release at the same moment.
     pub shard_out: OutCount,
+    /// When it was dispatched last while a leg waited; 0 if it never was.
+    pub dispatched: Timestamp,
+    /// What kept legs in the store after that.
+    pub holds: GroupHolds,
     /// What waits.
     pub lanes: Vec<Lane>,
 }
@@ -183,6 +201,10 @@ pub struct Release {
     pub shut_out: Vec<LegId>,
     /// How far lanes have been served now: those that a leg was taken from.
     pub turns: Vec<Served>,
+    /// How each of the legs to release has waited.
+    pub waits: BTreeMap<LegId, StoreWait>,
+    /// What [`GroupView::holds`] is from now on.
+    pub holds: GroupHolds,
     /// Whether a further pass could release more: the view's bounds, not the window, were
     /// what ended this one.
     pub more: bool,

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::try_join;
-use mailfleet_model::fleet::{GroupId, GroupView, LegId, LegRecord, Release, Served, Timestamp};
+use mailfleet_model::fleet::{
+    GroupHolds, GroupId, GroupView, LegId, LegRecord, Release, Served, Timestamp,
+};
 
 use crate::columns::leg;
 use crate::config::Defaults;
@@ -40,7 +42,7 @@ impl Work for ReleaseLegs {
         let (view, release) = decide.decide(view)?;
         let legs = write(tx, &self.group, &release.legs, view.now).await?;
         if is_locked {
-            note(tx, &self.group, &release.turns, view.now).await?;
+            note(tx, &self.group, &release, view.now).await?;
         }
         Ok((legs, release))
     }
@@ -90,21 +92,25 @@ const RELEASE: Statement = Statement::of(concat!(
     leg::leg_columns!()
 ));
 
-/// Notes that the group was dispatched, and how far lanes were served.
+/// Notes that the group was dispatched, what keeps its legs after that, and how far lanes were
+/// served.
 async fn note(
     tx: &impl Tx,
     group: &GroupId,
-    turns: &[Served],
+    release: &Release,
     now: Timestamp,
 ) -> Result<(), Trouble> {
-    const DISPATCHED: Statement =
-        Statement::of("UPDATE limit_groups SET dispatched = $3 WHERE zone = $1 AND name = $2");
+    const DISPATCHED: Statement = Statement::of(
+        "UPDATE limit_groups SET dispatched = $3, paused_since = $4, full_since = $5, \
+           bulk_full_since = $6 WHERE zone = $1 AND name = $2",
+    );
     const SERVED: Statement = Statement::of(
         "INSERT INTO turns (zone, name, class, tenant, served) VALUES ($1, $2, $3, $4, $5) \
          ON CONFLICT (zone, name, class, tenant) DO UPDATE SET served = excluded.served",
     );
     let [zone, name] = key(group);
-    let turns: Vec<_> = turns
+    let turns: Vec<_> = release
+        .turns
         .iter()
         .map(|Served { class, tenant, served }| {
             let lane = [Value::Text(class.into()), Value::Text(tenant.as_str())];
@@ -113,6 +119,9 @@ async fn note(
         .collect();
     let mut writes = Writes::default();
     writes.each(SERVED, turns);
-    writes.once(DISPATCHED, vec![zone, name, Value::time(now)]);
+    let GroupHolds { paused, window, bulk_window } = release.holds;
+    let [paused, window, bulk] =
+        [paused, window, bulk_window].map(|since| Value::maybe(since, Value::time));
+    writes.once(DISPATCHED, vec![zone, name, Value::time(now), paused, window, bulk]);
     tx.finish(&writes).await
 }

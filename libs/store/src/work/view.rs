@@ -9,7 +9,8 @@ use std::collections::BTreeMap;
 
 use futures::try_join;
 use mailfleet_model::fleet::{
-    GroupId, GroupSettings, GroupView, JobClass, Lane, OutCount, ReadyLeg, TenantId, Timestamp,
+    GroupHolds, GroupId, GroupSettings, GroupView, JobClass, Lane, OutCount, ReadyLeg, TenantId,
+    Timestamp,
 };
 use uuid::Uuid;
 
@@ -27,6 +28,8 @@ pub(crate) struct Seen {
     settings: GroupSettings,
     out: OutCount,
     shard_out: OutCount,
+    dispatched: Timestamp,
+    holds: GroupHolds,
     pub(crate) stretches: Vec<Stretch>,
 }
 
@@ -43,25 +46,32 @@ pub(crate) async fn see(
     let out = OutCount { interactive: row.number("interactive")?, bulk: row.number("bulk")? };
     let shard_out =
         OutCount { interactive: row.number("shard_interactive")?, bulk: row.number("shard_bulk")? };
+    let dispatched = row.time("dispatched")?;
+    let holds = GroupHolds {
+        paused: row.maybe_time("paused_since")?,
+        window: row.maybe_time("full_since")?,
+        bulk_window: row.maybe_time("bulk_full_since")?,
+    };
     let settings = if row.flag("known")? {
         columns::read(&mut row, group.clone(), defaults)?
     } else {
         unset(group, defaults)
     };
-    Ok(Seen { now, settings, out, shard_out, stretches })
+    Ok(Seen { now, settings, out, shard_out, dispatched, holds, stretches })
 }
 
 /// Reads the rest of the view.
 pub(crate) async fn read(tx: &impl Tx, seen: Seen) -> Result<GroupView, Trouble> {
-    let Seen { now, settings, out, shard_out, stretches } = seen;
+    let Seen { now, settings, out, shard_out, dispatched, holds, stretches } = seen;
     let lanes = fill(tx, &settings.group, keep(stretches)).await?;
-    Ok(GroupView { now, settings, out, shard_out, lanes })
+    Ok(GroupView { now, settings, out, shard_out, dispatched, holds, lanes })
 }
 
 /// One statement: each costs more than what it reads.
 const GROUP: Statement = Statement::of(
-    "SELECT mailfleet_now(), o.interactive, o.bulk, s.interactive, s.bulk, g.name IS NOT NULL, \
-       g.version, g.paused, g.concurrency, g.per_source, g.rate_logins, g.rate_per \
+    "SELECT mailfleet_now(), o.interactive, o.bulk, s.interactive, s.bulk, \
+       coalesce(g.dispatched, 0), g.paused_since, g.full_since, g.bulk_full_since, \
+       g.name IS NOT NULL, g.version, g.paused, g.concurrency, g.per_source, g.rate_logins, g.rate_per \
      FROM (SELECT count(*) FILTER (WHERE class = 'INTERACTIVE') AS interactive, \
          count(*) FILTER (WHERE class <> 'INTERACTIVE') AS bulk FROM legs \
          WHERE zone = $1 AND name = $2 AND state IN ('RELEASED', 'PUBLISHED')) o \

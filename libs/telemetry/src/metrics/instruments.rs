@@ -82,7 +82,8 @@ instruments! {
     job_duration: Histogram<f64> = ("mailfleet.job.duration", "s", JOBS)
         "Time from the acceptance of a job to its final report.";
     queue_duration: Histogram<f64> = ("mailfleet.job.queue.duration", "s", JOBS)
-        "Time from the acceptance of a job to the start of its first leg.";
+        "Time from the acceptance of a job to the start of its first leg, by what held it back for \
+         half of that.";
     attempts: Histogram<f64> = ("mailfleet.job.attempts", "{attempt}", TRIES)
         "Tries of each leg of a job that ended.";
     jobs_active: Gauge<u64> = ("mailfleet.jobs.active", "{job}", NONE)
@@ -128,7 +129,8 @@ instruments! {
     limiter_sick: Gauge<u64> = ("mailfleet.limiter.sick", "{group}", NONE)
         "Limit groups that are held back: down, lowered or paused.";
     limiter_wait: Histogram<f64> = ("mailfleet.limiter.wait.duration", "s", JOBS)
-        "Time from the delivery of a leg to its start.";
+        "Time from the delivery of a leg to its start, by what held it back for half of the time \
+         since it was ready.";
     shards_owned: Gauge<u64> = ("mailfleet.shard.owned", "{shard}", NONE)
         "Shards that this worker holds.";
     takeover: Histogram<f64> = ("mailfleet.shard.takeover.duration", "s", TAKEOVERS)

@@ -37,8 +37,8 @@ pub fn leg_ended(report: &LegReport) {
     }
 }
 
-/// A leg started, so long after it was delivered; what it mostly waited for, if that was the mail
-/// server's own.
+/// A leg started, so long after it was delivered; what it mostly waited for since it was ready, if
+/// that was the mail server's own.
 pub fn waited(class: JobClass, held_by: Option<Hold>, wait: Duration) {
     let class: &'static str = class.into();
     let labels = [KeyValue::new("mailfleet.job.class", class), held(held_by)];

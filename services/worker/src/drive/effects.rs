@@ -86,7 +86,8 @@ impl<Q: WorkerQueue> Drive<Q> {
                 let message = self.claims.get(&claim).and_then(|held| held.messages.get(&tag));
                 match message.cloned() {
                     Some((message, delivered)) => {
-                        metrics::waited(message.class, held_by, delivered.elapsed());
+                        let by = held_by.map(|delay| delay.by);
+                        metrics::waited(message.class, by, delivered.elapsed());
                         self.start_leg(leg, message, held_by);
                     }
                     None => tracing::error!(%leg, "a leg was started that nobody delivered"),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use mailfleet_api::order;
 use mailfleet_engine::own::Ending;
 use mailfleet_engine::worker::Event;
-use mailfleet_model::fleet::{Dispatch, Hold, LegEnd, LegId, LegMessage, Outcome, WorkerQueue};
+use mailfleet_model::fleet::{Delay, Dispatch, LegEnd, LegId, LegMessage, Outcome, WorkerQueue};
 use mailfleet_telemetry::spans;
 use mailfleet_telemetry::trace::Span;
 use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
@@ -37,7 +37,7 @@ pub(super) struct Legs {
 pub(super) struct Running {
     message: LegMessage,
     /// What of the mail server's own it mostly waited for.
-    held_by: Option<Hold>,
+    held_by: Option<Delay>,
     cancel: CancellationToken,
     abort: AbortHandle,
 }
@@ -91,7 +91,7 @@ impl Legs {
         self.traces.clear();
     }
 
-    fn start(&mut self, runner: Arc<Runner>, errand: Errand, held_by: Option<Hold>) {
+    fn start(&mut self, runner: Arc<Runner>, errand: Errand, held_by: Option<Delay>) {
         let (message, cancel) = (errand.message.clone(), errand.cancel.clone());
         let context = errand.span.as_ref().map(Span::context);
         let span = tracing::info_span!(
@@ -134,7 +134,7 @@ impl Legs {
 }
 
 impl<Q: WorkerQueue> Drive<Q> {
-    pub(super) fn start_leg(&mut self, leg: LegId, message: LegMessage, held_by: Option<Hold>) {
+    pub(super) fn start_leg(&mut self, leg: LegId, message: LegMessage, held_by: Option<Delay>) {
         tracing::debug!(%leg, dispatch = message.dispatch.0, "a leg starts");
         // Never two sockets for one leg, whatever went before.
         self.legs.abort(leg);
@@ -160,7 +160,7 @@ impl<Q: WorkerQueue> Drive<Q> {
         match ran {
             Ok(Some(Ran::Ended(mut end))) => {
                 if let Some(held_by) = held_by {
-                    order::note_held_by(&mut end.report, held_by);
+                    order::note_delay(&mut end.report, held_by);
                 }
                 self.leg_reported(leg, dispatch, end).await;
             }

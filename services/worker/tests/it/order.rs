@@ -7,7 +7,7 @@ use mailfleet_api::order::{LegOrder, Pair};
 use mailfleet_mailsim::Running as MailServer;
 use mailfleet_model::fleet::{
     Dispatch, GatewayQueue, JobClass, LegId, LegMessage, LoginTag, MailboxTag, Payload, ShardIndex,
-    StartRule, shard_of,
+    StartRule, StoreWait, shard_of,
 };
 use mailfleet_model::leg::{IncomingPlan, LegPlan, OutgoingPlan};
 use mailfleet_model::tls::TlsPolicy;
@@ -144,6 +144,7 @@ impl Sent {
             mailbox: self.mailbox_tag(&world.keys),
             login: self.login_tag(&world.keys),
             cap: Duration::from_secs(600),
+            waited: StoreWait::default(),
             live_to: self.watched.then(|| name("gateway")),
             traceparent: None,
             payload: order.to_payload(),

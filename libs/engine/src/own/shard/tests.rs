@@ -1,5 +1,7 @@
 //! Owning as stories: what is offered, and what happens to it.
 
+mod held;
+
 use std::num::NonZeroU32;
 
 use mailfleet_model::FaultCode;
@@ -33,6 +35,7 @@ fn offer(name: u8, class: JobClass) -> Offer {
         mailbox: MailboxTag([name; 32]),
         login: LoginTag([name; 32]),
         source: None,
+        waited: StoreWait::default(),
     }
 }
 
@@ -351,98 +354,4 @@ fn an_unknown_kind_is_left_to_a_newer_worker() {
     let actions = shard.offered(Offer { kind, ..offer(1, JobClass::Sync) }, at(100));
     let reason = ReturnReason::UnknownKind;
     assert!(matches!(&actions[..], [Action::Return(_, _, back)] if back.reason == reason));
-}
-
-/// Starts what may, and says what each leg that starts has mostly waited for.
-fn held_by(shard: &mut Shard, room: u32, now: Monotonic) -> Vec<(u64, Option<Hold>)> {
-    let held = |action| match action {
-        Action::Start(_, tag, held_by) => Some((tag, held_by)),
-        Action::Ask { .. } | Action::Return(..) | Action::Ack(_) | Action::Abort(_) => None,
-    };
-    start(shard, room, now).into_iter().filter_map(held).collect()
-}
-
-#[test]
-fn a_leg_knows_what_of_the_mail_servers_own_it_waited_for() {
-    let mut full = shard(limits(1, None));
-    full.offered(offer(1, JobClass::Interactive), at(100));
-    full.offered(offer(2, JobClass::Interactive), at(100));
-    assert_eq!(held_by(&mut full, 9, at(100)), [(1, None)], "nothing was in its way");
-    finish(&mut full, 1, at(110));
-    assert_eq!(held_by(&mut full, 9, at(110)), [(2, Some(Hold::Sessions))]);
-
-    let logins = NonZeroU32::new(1).expect("not zero");
-    let rate = Rate { logins, per: Duration::from_secs(10) };
-    let mut paced = shard(limits(9, Some(rate)));
-    paced.offered(offer(1, JobClass::Interactive), at(100));
-    paced.offered(offer(2, JobClass::Interactive), at(100));
-    assert_eq!(held_by(&mut paced, 9, at(100)), []);
-    assert_eq!(held_by(&mut paced, 9, at(110)), [(1, Some(Hold::Rate))]);
-    assert_eq!(held_by(&mut paced, 9, at(120)), [(2, Some(Hold::Rate))]);
-
-    let mut down = shard(limits(9, None));
-    let silent = ending(Some(FaultCode::ConnectTimeout), LoginOutcome::NotTried);
-    for name in 1..=5 {
-        down.offered(offer(name, JobClass::Interactive), at(100));
-        assert_eq!(held_by(&mut down, 9, at(100)), [(u64::from(name), None)]);
-        down.ended(leg(name), silent, at(100));
-    }
-    down.offered(offer(6, JobClass::Interactive), at(101));
-    assert_eq!(held_by(&mut down, 9, at(101)), []);
-    assert_eq!(held_by(&mut down, 9, at(130)), [(6, Some(Hold::Breaker))]);
-
-    let mut paused = shard(limits(9, None));
-    let group = GroupId { zone: "z".parse().expect("a name"), key: offer(1, JobClass::Sync).group };
-    let settings = |paused, version| GroupSettings {
-        group: group.clone(),
-        limits: limits(9, None),
-        paused,
-        version,
-    };
-    paused.configure(settings(true, 1), at(99));
-    paused.offered(offer(1, JobClass::Interactive), at(100));
-    assert_eq!(held_by(&mut paused, 9, at(100)), []);
-    paused.configure(settings(false, 2), at(130));
-    assert_eq!(held_by(&mut paused, 9, at(130)), [(1, Some(Hold::Paused))]);
-}
-
-#[test]
-fn a_wait_for_the_worker_is_not_the_mail_servers() {
-    let mut shard = shard(limits(1, None));
-    shard.offered(offer(1, JobClass::Interactive), at(100));
-    assert_eq!(held_by(&mut shard, 0, at(100)), [], "the worker has no room");
-    assert_eq!(held_by(&mut shard, 1, at(110)), [(1, None)]);
-    // Held for two seconds, then the worker has no room for eight: the wait is ours.
-    shard.offered(offer(2, JobClass::Interactive), at(110));
-    assert_eq!(held_by(&mut shard, 9, at(110)), []);
-    finish(&mut shard, 1, at(112));
-    assert_eq!(held_by(&mut shard, 0, at(112)), []);
-    assert_eq!(held_by(&mut shard, 9, at(120)), [(2, None)]);
-    // The other way round, and the worker was full all the time: the wait is the server's.
-    shard.offered(offer(3, JobClass::Interactive), at(120));
-    assert_eq!(held_by(&mut shard, 0, at(120)), []);
-    finish(&mut shard, 2, at(128));
-    assert_eq!(held_by(&mut shard, 9, at(130)), [(3, Some(Hold::Sessions))]);
-}
-
-#[test]
-fn a_full_mailbox_counts_as_a_limit_of_the_server_and_so_do_slots_kept_from_bulk() {
-    let mut shard = shard(limits(5, None));
-    for name in 1..=5 {
-        shard.offered(offer(name, JobClass::Sync), at(100));
-    }
-    assert_eq!(held_by(&mut shard, 9, at(100)).len(), 4, "one is kept");
-    let same = MailboxTag([0; 32]);
-    shard.offered(Offer { mailbox: same, ..offer(6, JobClass::Interactive) }, at(101));
-    assert_eq!(held_by(&mut shard, 9, at(101)), [(6, None)]);
-    finish(&mut shard, 1, at(103));
-    assert_eq!(held_by(&mut shard, 9, at(103)), [(5, Some(Hold::Sessions))]);
-
-    let mut mailbox = self::shard(limits(9, None));
-    for name in 1..=4 {
-        mailbox.offered(Offer { mailbox: same, ..offer(name, JobClass::Sync) }, at(100));
-    }
-    assert_eq!(held_by(&mut mailbox, 9, at(100)).len(), 3);
-    finish(&mut mailbox, 1, at(105));
-    assert_eq!(held_by(&mut mailbox, 9, at(105)), [(4, Some(Hold::Sessions))]);
 }

@@ -6,7 +6,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use mailfleet_model::fleet::{
-    GroupKey, Hold, JobClass, LegId, ReturnReason, ShardIndex, StartRule,
+    Delay, GroupKey, Hold, JobClass, LegId, ReturnReason, ShardIndex, StartRule,
 };
 
 use super::{Shard, Stage, made};
@@ -152,13 +152,13 @@ impl Shard {
 
 impl super::Held {
     /// What it has mostly waited for, by its group's times.
-    fn cause(&self, delays: Delays, now: Monotonic) -> Option<Hold> {
+    fn cause(&self, delays: Delays, now: Monotonic) -> Option<Delay> {
         let since = self.waits_since()?;
-        let mut delays = delays.since(self.before);
+        let mut delays = delays.since(self.before).plus(self.in_store);
         if let Some(passed_over) = self.passed_over {
             delays.add(Hold::Sessions, now.since(passed_over));
         }
-        delays.cause(now.since(since))
+        delays.cause(now.since(since).saturating_add(self.offer.waited.whole))
     }
 
     fn waits_since(&self) -> Option<Monotonic> {

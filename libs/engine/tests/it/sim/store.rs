@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use mailfleet_model::JobId;
 use mailfleet_model::fleet::{
-    Admission, Attempt, BatchId, Dispatch, Gate, GroupId, GroupKey, GroupLimits, GroupSettings,
-    GroupView, JobChange, JobClass, JobDraft, JobRecord, JobState, JobView, Lane, LegId, LegRecord,
-    LegState, LegView, LoginBudget, LoginTag, OutCount, ReadyLeg, Release, RequestTag, SettingsTag,
-    SubmitView, TenantId, Timestamp, Usage,
+    Admission, Attempt, BatchId, Dispatch, Gate, GroupHolds, GroupId, GroupKey, GroupLimits,
+    GroupSettings, GroupView, JobChange, JobClass, JobDraft, JobRecord, JobState, JobView, Lane,
+    LegId, LegRecord, LegState, LegView, LoginBudget, LoginTag, OutCount, ReadyLeg, Release,
+    RequestTag, SettingsTag, SubmitView, TenantId, Timestamp, Usage,
 };
 
 use super::batches::BatchRow;
@@ -30,7 +30,7 @@ pub(crate) struct Store {
     pub(crate) ledger: BTreeMap<(LoginTag, GroupKey), LoginBudget>,
     ledger_legs: BTreeSet<LegId>,
     served: BTreeMap<(GroupId, JobClass, TenantId), u64>,
-    dispatched: BTreeMap<GroupId, Timestamp>,
+    dispatched: BTreeMap<GroupId, (Timestamp, GroupHolds)>,
     pub(crate) settings: BTreeMap<GroupId, GroupSettings>,
     /// Batches that are fed.
     pub(crate) item_batches: BTreeMap<BatchId, BatchRow>,
@@ -150,7 +150,7 @@ impl Store {
     ) -> (Vec<LegRecord>, Release) {
         let view = self.group_view(group);
         let release = decide(&view);
-        self.dispatched.insert(group.clone(), self.now);
+        self.dispatched.insert(group.clone(), (self.now, release.holds));
         let mut legs = Vec::new();
         for id in &release.legs {
             let now = self.now;
@@ -200,7 +200,9 @@ impl Store {
             lane.legs.truncate(GroupView::LEGS);
         }
         let lanes = lanes.into_values().collect();
-        GroupView { now: self.now, settings: self.group(group), out, shard_out, lanes }
+        let (dispatched, holds) = self.dispatched.get(group).copied().unwrap_or_default();
+        let (now, settings) = (self.now, self.group(group));
+        GroupView { now, settings, out, shard_out, dispatched, holds, lanes }
     }
 
     fn batch_of(&self, leg: &LegRecord) -> Option<BatchId> {
@@ -268,7 +270,8 @@ impl Store {
         let old = self.now.minus(age);
         let idle = |group: &GroupId| {
             // A clock that was set back must not hide a group for an hour.
-            self.dispatched.get(group).is_none_or(|last| *last <= old || self.now < *last)
+            let last = self.dispatched.get(group);
+            last.is_none_or(|(last, _)| *last <= old || self.now < *last)
         };
         let ready = self
             .open_legs()

@@ -77,6 +77,7 @@ macro_rules! suite {
             refused_legs_stay,
             a_group_that_nobody_named_has_nothing_to_release,
             tenants_take_turns,
+            what_holds_a_group_is_kept_until_the_next_dispatch,
             a_confirmed_release_is_published,
             a_confirm_after_the_result_changes_nothing,
             a_confirm_of_another_dispatch_changes_nothing,

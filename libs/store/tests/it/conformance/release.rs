@@ -1,10 +1,14 @@
 //! Dispatch: what is released, what is left, and what the broker confirms.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use mailfleet_model::Verdict;
 use mailfleet_model::fleet::{
-    Dispatch, GroupView, JobDraft, LegDraft, LegState, Release, Served, ShardIndex, Store,
+    Dispatch, GroupHolds, GroupView, JobDraft, LegDraft, LegState, Release, Served, ShardIndex,
+    Store, Timestamp,
 };
 
+use super::views::seen;
 use super::{Place, read, release, states, submit};
 use crate::decisions::{cancel, collect, dispatch};
 use crate::samples::{self, draft, group, leg, leg_draft, tenant};
@@ -97,6 +101,44 @@ pub(crate) async fn tenants_take_turns(place: &impl Place) {
         tenants.extend(legs.iter().map(|leg| leg.tenant.to_string()));
     }
     assert_eq!(tenants, ["a", "b", "b", "a", "b", "a"]);
+}
+
+pub(crate) async fn what_holds_a_group_is_kept_until_the_next_dispatch(place: &impl Place) {
+    let store = place.open().await;
+    for (number, key) in [(1, "a"), (2, "b")] {
+        submit(&store, &samples::in_group(number, key)).await;
+    }
+    let fresh = seen(&store, &group("a")).await;
+    assert_eq!((fresh.dispatched, fresh.holds), (Timestamp(0), GroupHolds::default()));
+    let holds = |from: u64| GroupHolds {
+        paused: None,
+        window: Some(Timestamp(from)),
+        bulk_window: Some(Timestamp(from + 1)),
+    };
+    let note = |holds| move |_: &GroupView| Release { holds, ..Release::default() };
+    store.release(&group("a"), note(holds(7))).await.unwrap();
+    // What nobody has noted stands, and nothing stands at another group.
+    let after = AtomicU64::new(0);
+    let look = |view: &GroupView| {
+        assert_eq!(view.holds, holds(7));
+        assert!(fresh.now <= view.dispatched && view.dispatched <= view.now);
+        after.store(view.now.0, Ordering::Relaxed);
+        Release {
+            holds: GroupHolds { paused: Some(Timestamp(9)), ..view.holds },
+            ..exactly(&[(1, 0)])(view)
+        }
+    };
+    store.release(&group("a"), look).await.unwrap();
+    assert_eq!(seen(&store, &group("b")).await.holds, GroupHolds::default());
+    // Nothing waits any more: what this look finds is not noted.
+    let view = seen(&store, &group("a")).await;
+    assert_eq!(view.dispatched.0, after.into_inner());
+    assert_eq!(view.holds.paused, Some(Timestamp(9)));
+    assert_eq!(seen(&store, &group("a")).await.holds, view.holds);
+    // And it is gone as soon as a dispatch says so.
+    submit(&store, &samples::in_group(3, "a")).await;
+    store.release(&group("a"), note(GroupHolds::default())).await.unwrap();
+    assert_eq!(seen(&store, &group("a")).await.holds, GroupHolds::default());
 }
 
 pub(crate) async fn a_confirmed_release_is_published(place: &impl Place) {

@@ -17,6 +17,7 @@ mod client;
 mod collector;
 mod exported;
 mod ground;
+mod held;
 mod joined;
 mod judge;
 mod kills;
