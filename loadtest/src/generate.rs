@@ -62,8 +62,7 @@ impl Requests {
     ) -> anyhow::Result<Self> {
         let password = |population: &Population| match &population.given {
             None => Ok(PASSWORD.to_owned()),
-            Some(given) => std::env::var(&given.password_env)
-                .with_context(|| format!("the environment has no {}", given.password_env)),
+            Some(given) => given.password(),
         };
         let passwords = populations.iter().map(password).collect::<anyhow::Result<_>>()?;
         let run = uuid::Uuid::new_v4().simple().to_string()[..6].to_owned();

@@ -106,6 +106,9 @@ pub(crate) fn scenario(arguments: &Arguments) -> anyhow::Result<Scenario> {
         !is_remote || !scenario.does(|_| true),
         "the scenario does something to the fleet: it cannot drive a given one (--gateway)"
     );
+    for given in scenario.servers.iter().filter_map(|population| population.given.as_ref()) {
+        given.password()?;
+    }
     Ok(scenario)
 }
 

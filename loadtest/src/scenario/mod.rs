@@ -94,6 +94,14 @@ pub(crate) struct Given {
     pub(crate) password_env: String,
 }
 
+impl Given {
+    /// The password of its users.
+    pub(crate) fn password(&self) -> anyhow::Result<String> {
+        let name = &self.password_env;
+        std::env::var(name).with_context(|| format!("the environment has no {name}"))
+    }
+}
+
 /// How simulated servers behave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Manner {
