@@ -49,7 +49,7 @@ const PATIENCE: u64 = 1_000;
 fn focus(mutation: Mutation) -> u64 {
     match mutation {
         Mutation::AlwaysGo | Mutation::NoYouth | Mutation::NoBudget => 2,
-        Mutation::WholeLimit | Mutation::HauntUntold | Mutation::NoWaitingSweep => 1,
+        Mutation::WholeLimit => 1,
         Mutation::NoFence | Mutation::NoGhosts | Mutation::KindsUntold => 3,
         _ => 0,
     }

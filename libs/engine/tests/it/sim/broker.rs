@@ -288,6 +288,9 @@ impl World {
             self.connection_closed(worker, epoch);
         }
         self.broker.down = true;
+        for worker in self.workers.iter_mut().filter(|worker| worker.cut_from) {
+            worker.unknown = true;
+        }
         for gateway in 0..self.gateways.len() {
             self.requeue_news(gateway);
         }

@@ -389,7 +389,7 @@ impl World {
 
     /// Sends to everybody; from a worker if one is named.
     pub(crate) fn broadcast(&mut self, from: Option<usize>, control: &Control) {
-        if self.broker.down || from.is_some_and(|worker| self.workers[worker].cut_to) {
+        if self.broker.down || from.is_some_and(|worker| self.workers[worker].is_mute()) {
             return;
         }
         for index in 0..self.workers.len() {

@@ -18,7 +18,7 @@ pub(crate) enum Mutation {
     OneMore,
     /// Owners are told a mail server's whole limit instead of their zone's part.
     WholeLimit,
-    /// Nobody is told that slots were kept for a silent owner when a shard is handed over.
+    /// Nobody is told of a silent owner before the last one, neither by that one nor by gateways.
     HauntUntold,
     /// Nobody is told which kinds of legs the others run.
     KindsUntold,

@@ -31,6 +31,9 @@ pub(crate) struct Worker {
     pub(crate) cut_to: bool,
     pub(crate) cut_from: bool,
     pub(crate) cut_since: Option<Duration>,
+    /// The broker was away while nothing from it came through: what this worker says goes over
+    /// connections that the broker does not know any more.
+    pub(crate) unknown: bool,
     /// What the network holds back until the cut is healed.
     held_to: Vec<ForBroker>,
     pub(crate) held_from: Vec<(Epoch, Event)>,
@@ -76,6 +79,7 @@ impl Worker {
             cut_to: false,
             cut_from: false,
             cut_since: None,
+            unknown: false,
             held_to: Vec::new(),
             held_from: Vec::new(),
             epoch: 0,
@@ -89,6 +93,11 @@ impl Worker {
 
     pub(crate) fn epoch(&self) -> Epoch {
         self.epoch
+    }
+
+    /// Whether nothing that it says arrives.
+    pub(crate) fn is_mute(&self) -> bool {
+        self.cut_to || self.unknown
     }
 
     /// Since when the broker hears nothing of it.
@@ -183,6 +192,10 @@ impl World {
                 let news = Announcement { kinds: BTreeSet::new(), ..news };
                 Event::Heard(Control::Announce(news))
             }
+            (
+                Some(Mutation::HauntUntold),
+                Event::Heard(Control::Snapshot { zone, shard, default, groups, .. }),
+            ) => Event::Heard(Control::Snapshot { zone, shard, default, groups, last_owner: None }),
             (Some(Mutation::HauntUntold), Event::Heard(Control::Announce(news))) => {
                 let news = Announcement { haunted: Vec::new(), ..news };
                 Event::Heard(Control::Announce(news))
@@ -339,7 +352,7 @@ impl World {
             return;
         }
         self.worker_later(index, millis(10_000), ForWorker::Publish(message.clone()));
-        if !self.workers[index].cut_to {
+        if !self.workers[index].is_mute() {
             let run = self.workers[index].run;
             self.broker_later(ForBroker::PublishNews(index, run, message));
         }
@@ -368,6 +381,7 @@ impl World {
     pub(crate) fn cut_heals(&mut self, index: usize) {
         let worker = &mut self.workers[index];
         (worker.cut_to, worker.cut_from, worker.cut_since) = (false, false, None);
+        worker.unknown = false;
         let (to, from) =
             (std::mem::take(&mut worker.held_to), std::mem::take(&mut worker.held_from));
         for event in to {
