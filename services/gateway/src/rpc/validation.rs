@@ -116,7 +116,8 @@ impl<S: Store, Q: GatewayQueue> Validations<S, Q> {
         let (ends_within, on_disconnect) = match submitted {
             Submission::Created(within) => {
                 accepted(call.job, call.trace);
-                tracing::info!(request_id = ?request_id, tenant = %caller.tenant.name, "validation accepted");
+                let request = request_id.map(tracing::field::display);
+                tracing::info!(request_id = request, tenant = %caller.tenant.name, "validation accepted");
                 let leaving =
                     if cancel_on_disconnect { OnDisconnect::Cancel } else { OnDisconnect::GoOn };
                 (Some(within), leaving)
