@@ -1,7 +1,8 @@
 //! A picture of the whole fleet, for operators who look at it again and again.
 //!
 //! A picture is kept for a while and given to all who ask meanwhile, so that ten lookers cost as
-//! much as one, and a picture that takes long to make is made seldom.
+//! much as one, and a picture that takes long to make is made seldom: but never so seldom that
+//! one bad moment is shown long after it is over.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -19,6 +20,8 @@ use crate::groups::Ranked;
 const KEPT: Duration = Duration::from_secs(1);
 /// Or for so many times as long as it took to make.
 const COST: u32 = 10;
+/// And no longer, whatever it took: a store that hung, or a gateway that was frozen meanwhile.
+const MOST: Duration = Duration::from_secs(15);
 /// Most limit groups of a picture.
 const GROUPS: usize = 100;
 
@@ -47,7 +50,7 @@ impl<S: Store, Q: GatewayQueue> Gateway<S, Q> {
         }
         let picture = self.picture(window).await?;
         let now = Instant::now();
-        let until = now + KEPT.max((now - began) * COST);
+        let until = now + kept_for(now - began);
         kept.insert(window, Kept { until, picture: picture.clone() });
         Ok(picture)
     }
@@ -77,8 +80,24 @@ impl<S: Store, Q: GatewayQueue> Gateway<S, Q> {
     }
 }
 
+/// How long a picture is kept that took so long to make.
+fn kept_for(took: Duration) -> Duration {
+    took.saturating_mul(COST).clamp(KEPT, MOST)
+}
+
 /// The sickest first, then the busiest.
 fn weight(group: &v1::LimitGroup) -> (bool, u32, u32) {
     let owner = group.owner.unwrap_or_default();
     (fleet::is_sick(group.conditions()), group.waiting_in_store + owner.waiting, owner.in_use)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_picture_is_kept_for_as_long_as_it_is_worth_and_no_longer() {
+        let kept = [1, 100, 400, 1_500, 15_000].map(|took| kept_for(Duration::from_millis(took)));
+        assert_eq!(kept.map(|kept| kept.as_secs()), [1, 1, 4, 15, 15]);
+    }
 }

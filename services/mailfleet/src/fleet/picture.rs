@@ -217,7 +217,14 @@ fn groups(picture: &v1::GetFleetSummaryResponse, columns: usize, room: usize) ->
     if groups.is_empty() {
         return vec![paint(
             DIM,
-            format!("{} mail servers, and no room for them", grouped(hidden as u64)),
+            match picture.groups_sick {
+                0 => format!("{} mail servers, and no room for them", grouped(hidden as u64)),
+                sick => format!(
+                    "{} mail servers and no room; {} need a look",
+                    grouped(hidden as u64),
+                    grouped(sick.into())
+                ),
+            },
         )];
     }
     let spare = [tables::SHARD, tables::PER_SOURCE, tables::LOGINS];

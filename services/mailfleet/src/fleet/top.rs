@@ -91,12 +91,11 @@ impl Top {
         let mut last = first.map_err(|status| self.fleet.gateway.told(&status))?;
         let screen = Screen::take(stop.clone()).context("cannot draw on the terminal")?;
         let hint = format!("every {}, q quits", span::write(self.every));
-        let (mut seen, every) = (Instant::now(), self.every);
-        let show = |picture: &v1::GetFleetSummaryResponse, seen: Instant| {
-            let age = seen.elapsed();
-            let late = (every + LATE < age)
-                .then(|| format!("no answer for {}; this is the last picture", span::brief(age)));
-            let view = View { picture, note: late.as_deref(), hint: Some(&hint) };
+        let (mut seen, every) = (Seen::now(), self.every);
+        let show = |picture: &v1::GetFleetSummaryResponse, seen: Seen| {
+            let (made, answered) = (seen.made.elapsed(), seen.answered.elapsed());
+            let note = note(made, answered, every);
+            let view = View { picture, note: note.as_deref(), hint: Some(&hint) };
             screen.draw(&draw(&view, size())).context("cannot draw on the terminal")
         };
         let (mut looks, mut clock) = (ticks(every), ticks(CLOCK));
@@ -122,7 +121,12 @@ impl Top {
                 }
             };
             match answer {
-                Ok(picture) => (last, seen) = (picture, Instant::now()),
+                Ok(picture) => {
+                    // Gateways show a picture that was hard to make several times.
+                    let made = if picture.time == last.time { seen.made } else { Instant::now() };
+                    seen = Seen { made, answered: Instant::now() };
+                    last = picture;
+                }
                 Err(status) if passes(status.code()) => {}
                 Err(status) => return Err(self.fleet.gateway.told(&status)),
             }
@@ -136,6 +140,31 @@ impl Top {
             Ok(answer) => answer.map(tonic::Response::into_inner),
             Err(_) => Err(Status::deadline_exceeded("no answer in time")),
         }
+    }
+}
+
+/// When the picture of now came first, and when the gateway answered last.
+#[derive(Debug, Clone, Copy)]
+struct Seen {
+    made: Instant,
+    answered: Instant,
+}
+
+impl Seen {
+    fn now() -> Self {
+        Self { made: Instant::now(), answered: Instant::now() }
+    }
+}
+
+/// What is said about a picture that is older than a new one would be: why there is none.
+fn note(made: Duration, answered: Duration, every: Duration) -> Option<String> {
+    let late = every + LATE;
+    if late < answered {
+        Some(format!("no answer for {}; this is the last picture", span::brief(answered)))
+    } else if late < made {
+        Some(format!("{} old; the gateway is slow to make another one", span::brief(made)))
+    } else {
+        None
     }
 }
 
@@ -159,4 +188,22 @@ fn size() -> Size {
 
 fn time(name: &str, text: &str) -> Result<Duration, Error> {
     span::parse(text).map_err(|error| Error::Request(format!("{name}: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_old_picture_says_whether_the_gateway_is_away_or_slow() {
+        let note = |made, answered| {
+            let [made, answered] = [made, answered].map(Duration::from_secs);
+            note(made, answered, Duration::from_secs(2))
+        };
+        assert_eq!(note(3, 0), None);
+        let slow = "7.0 s old; the gateway is slow to make another one";
+        assert_eq!(note(7, 1).as_deref(), Some(slow));
+        let away = "no answer for 4.0 s; this is the last picture";
+        assert_eq!(note(9, 4).as_deref(), Some(away));
+    }
 }

@@ -110,6 +110,9 @@ fn a_large_terminal() {
 fn a_low_terminal_has_the_counts_and_says_what_has_no_room() {
     let shown = shown(&fleet(), 60, Some(16));
     assert!(shown.contains("open now          1,204"), "{shown}");
+    assert!(shown.ends_with("1,842 mail servers and no room; 2 need a look\n"), "{shown}");
+    let well = v1::GetFleetSummaryResponse { groups_sick: 0, ..fleet() };
+    let shown = self::shown(&well, 60, Some(16));
     assert!(shown.ends_with("1,842 mail servers, and no room for them\n"), "{shown}");
 }
 
