@@ -52,7 +52,7 @@ pub(crate) fn print(run: &RunResult, page: &Path) {
     for fault in &run.faults {
         let seconds = |span: Option<f64>| span.map_or("–".to_owned(), |it| format!("{it:.1} s"));
         let takeover = if fault.takes_worker {
-            format!("served again after {}, ", seconds(fault.takeover))
+            format!("all its servers asked and served by {}, ", seconds(fault.takeover))
         } else {
             String::new()
         };

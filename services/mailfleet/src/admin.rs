@@ -61,6 +61,9 @@ pub(crate) fn worker(health: Health) -> Part {
         _ if health.is_ready() => None,
         State { load, .. } if load.draining => Some("draining".to_owned()),
         State { standing: Standing::Lost, .. } => Some("no connection to the broker".to_owned()),
+        State { standing: Standing::Sure, .. } => {
+            Some("it has just begun, or no gateway has sent it the settings yet".to_owned())
+        }
         State { .. } => Some("the broker has not answered for a while".to_owned()),
     };
     Part { name: "worker", trouble: Box::new(trouble) }

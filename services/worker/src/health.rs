@@ -49,7 +49,7 @@ impl State {
     /// Nothing is connected yet.
     pub(crate) const BEGINNING: Self = Self {
         standing: Standing::Lost,
-        load: Load { shards: 0, running: 0, bulk_places: 0, draining: false },
+        load: Load { shards: 0, running: 0, bulk_places: 0, beginning: true, draining: false },
     };
 }
 
@@ -64,11 +64,12 @@ impl Health {
         *self.state.borrow()
     }
 
-    /// Whether it may start legs: what a readiness probe asks.
+    /// Whether it starts legs: what a readiness probe asks. A worker is ready some seconds after
+    /// it has connected, once it has listened to the others and has the settings of its shards.
     #[must_use]
     pub fn is_ready(&self) -> bool {
         let State { standing, load } = self.state();
-        standing == Standing::Sure && !load.draining
+        standing == Standing::Sure && !load.beginning && !load.draining
     }
 
     /// Waits until the state is as wanted; `false` if the worker ended before.

@@ -95,6 +95,8 @@ pub struct Worker {
     /// Until when what is heard may have waited for this worker to wake up.
     backlog_until: Option<Monotonic>,
     last_claim: u64,
+    /// Whether it has been able to start what its shards hold, or there was none for it.
+    has_begun: bool,
     draining: bool,
     pace: Pace,
 }
@@ -126,6 +128,7 @@ impl Worker {
             awake: now,
             backlog_until: None,
             last_claim: 0,
+            has_begun: false,
             draining: false,
         }
     }
@@ -361,6 +364,9 @@ impl Worker {
             effects.push(self.announce(now));
         }
         effects.extend(self.claim(now));
+        self.has_begun |= self.claim_after <= now
+            && self.standing(now) == Standing::Sure
+            && self.holds.values().all(|(_, hold)| hold.shard().is_some_and(|s| s.may_start(now)));
         effects
     }
 

@@ -179,7 +179,8 @@ impl<H, G: GatewayQueue> World<H, G> {
         let task = tokio::spawn(worker.run(shutdown.clone()));
         let all = u32::from(SHARDS.get());
         if is_alone {
-            let holds = health.wait_until(|state| state.load.shards == all);
+            let holds =
+                health.wait_until(|state| state.load.shards == all && !state.load.beginning);
             assert!(timeout(PATIENCE, holds).await.expect("in time"), "it runs");
         }
         Running { health, shutdown, task }
