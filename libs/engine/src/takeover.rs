@@ -2,13 +2,17 @@
 //!
 //! | the predecessor | what it may still hold | what the new owner does |
 //! | --- | --- | --- |
-//! | handed over: its last announcement does not list the shard any more, nor calls it haunted | nothing | starts at once |
+//! | handed over: its last announcement does not list the shard any more, nor calls it haunted | nothing | starts at once, and asks for what is redelivered |
 //! | was announced within T, or was this worker itself, less than 2 T ago | sockets that it is closing | starts nothing for 2 s |
 //! | has been silent for longer than T (frozen, cut off, dead), or nobody knows for how long, since this worker was frozen itself; was not heard since this worker lost its own connection, when the broker may have been away; or handed over a shard that such a one may haunt | sockets that nobody can close | the same; and each redelivered leg keeps a slot of its group for 60 s |
 //! | is unknown: nobody was heard to list the shard | anything | as after a silent one, until a gateway tells what it has heard |
 //!
 //! A silent owner that is heard again without the shard has closed its sockets: what was kept
-//! for it is given free.
+//! for it is given free. One that was heard a moment before and hands over a moment later is no
+//! longer waited for.
+//!
+//! A worker that has listened for less than 90 s may have missed somebody silent: it lets wait
+//! what is redelivered until a gateway has told what it knows, and believes it if that is worse.
 
 use mailfleet_model::fleet::{LastOwner, ShardIndex};
 

@@ -118,7 +118,7 @@ impl Shard {
         }
     }
 
-    /// Takes a delivery. Nothing starts before the next [`Shard::start`].
+    /// Takes a delivery. Nothing starts before the worker looks whose turn it is.
     pub fn offered(&mut self, offer: Offer, now: Monotonic) -> Vec<Action> {
         if let Some(held) = self.legs.get_mut(&offer.leg) {
             if offer.dispatch <= held.offer.dispatch {
