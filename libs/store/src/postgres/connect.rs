@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
+use deadpool_postgres::{
+    Hook, HookError, Manager, ManagerConfig, Pool, QueueMode, RecyclingMethod, Runtime,
+};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::config::Config;
@@ -34,6 +36,9 @@ pub(super) fn pool(
     });
     Pool::builder(manager)
         .max_size(config.n_connections.max(1))
+        // The one that was used last has its plans and pages at hand. In turn, all of them would
+        // make every plan, and make it anew whenever the server has looked after a table.
+        .queue_mode(QueueMode::Lifo)
         .wait_timeout(Some(deadline))
         .create_timeout(Some(deadline))
         .recycle_timeout(Some(deadline))

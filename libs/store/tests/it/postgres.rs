@@ -90,3 +90,23 @@ async fn the_url_chooses_the_database() {
     assert_eq!(schema.count("SELECT count(*) FROM jobs").await, 1);
     schema.stop().await;
 }
+
+/// A table of a later migration must not be forgotten: whenever the server looks after one, every
+/// connection of every gateway makes its plans anew.
+#[tokio::test]
+async fn the_server_looks_after_each_table_only_once_much_has_changed() {
+    let Some(schema) = Schema::start().await else { return };
+    drop(schema.open().await);
+    let ours = "FROM pg_class WHERE relkind = 'r' AND relname <> 'mailfleet_migrations' \
+                AND relnamespace = current_schema()::regnamespace";
+    let all = schema.count(&format!("SELECT count(*) {ours}")).await;
+    let kept = schema
+        .count(&format!(
+            "SELECT count(*) {ours} AND reloptions @> \
+             ARRAY['autovacuum_vacuum_threshold=20000', 'autovacuum_analyze_threshold=20000']"
+        ))
+        .await;
+    assert!(0 < all);
+    assert_eq!(kept, all);
+    schema.stop().await;
+}
