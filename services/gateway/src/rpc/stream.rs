@@ -63,7 +63,8 @@ impl<S: Store, Q: GatewayQueue> Stream<S, Q> {
     pub(super) async fn run(mut self) {
         let stop = self.gateway.stop.clone();
         let answers = self.answers.clone();
-        let mut look = true;
+        // A job that this call made was watched before it was there; others may have ended.
+        let mut look = self.expires.is_none();
         loop {
             if std::mem::take(&mut look)
                 && let Some(last) = self.look().await

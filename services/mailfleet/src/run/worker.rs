@@ -41,7 +41,9 @@ pub(crate) async fn worker(args: &ServeArgs, verbose: u8) -> Result<Exit, Error>
     let admin = tokio::spawn(admin::serve(admin, ready, scrape, closing.clone()));
     let what = format!("mailfleet worker {id} runs in zone {}, health on", settings.zone);
     process.announce(&what, &[("admin", admin_at)])?;
-    let worked = worker.run(process.shutdown.clone()).await;
+    // Beside what it talks to: every word from another thread would wake this one.
+    let working = tokio::spawn(worker.run(process.shutdown.clone()));
+    let worked = working.await.context("the worker ended early")?;
     closing.cancel();
     admin.await.context("the admin port ended early")?.context("the admin port failed")?;
     process.end().await?;
