@@ -9,7 +9,12 @@ use crate::usage::cpu_time_of;
 
 /// Validations that are kept open to find out how fast they are answered at most.
 const OPEN: usize = 64;
-/// How long each load lasts.
+/// For a minute after an owner has taken a shard over it asks before every leg: what is measured is
+/// what comes after it. Validations a second meanwhile, and for how long.
+const WARM_UP: (f64, Duration) = (10.0, Duration::from_secs(65));
+/// How long the load lasts whose quantile has a target: upkeep that happens once a minute counts.
+const HALF: Duration = Duration::from_secs(60);
+/// How long each other load lasts.
 const EACH: Duration = Duration::from_secs(6);
 /// The loads, as parts of what was answered at most. The half comes last, for itself.
 const PARTS: [f64; 5] = [0.25, 0.5, 0.75, 0.9, 1.05];
@@ -30,6 +35,7 @@ pub(crate) struct Knee {
 /// Loads the gateways step by step, and prints each. `processes` are those whose CPU time is
 /// told.
 pub(crate) async fn find(offer: &Arc<Offer>, processes: &[(String, u32)]) -> anyhow::Result<Knee> {
+    offer.open(WARM_UP.0, WARM_UP.1).await?;
     offer.closed(OPEN, Duration::from_secs(3)).await?;
     let before = used(processes)?;
     let most = offer.closed(OPEN, EACH).await?;
@@ -59,7 +65,7 @@ pub(crate) async fn find(offer: &Arc<Offer>, processes: &[(String, u32)]) -> any
             knee = knee.max(rate);
         }
     }
-    let half = offer.open((knee / 2.0).max(1.0), EACH).await?;
+    let half = offer.open((knee / 2.0).max(1.0), HALF).await?;
     say(&format!(
         "  half the knee  {:>4.0} a second, p50 {:.1} ms, p99 {:.1} ms",
         knee / 2.0,
