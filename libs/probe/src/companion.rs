@@ -155,7 +155,9 @@ impl Companion {
     pub fn login_answered(&mut self, outcome: LoginOutcome, code: Option<FaultCode>) {
         if let Some(seat) = self.seat.as_ref().filter(|seat| seat.terms.same_login) {
             seat.change(|known| known.half_mut(seat.side).answer = Some((outcome, code)));
-            seat.say(PeerWord::LoginAnswered(outcome, code));
+            if known::is_of_use(seat.side, outcome) {
+                seat.say(PeerWord::LoginAnswered(outcome, code));
+            }
         }
     }
 

@@ -108,6 +108,13 @@ fn other(side: PeerSide) -> PeerSide {
     }
 }
 
+/// Whether the other leg, in another process, would do anything else for this answer. The incoming
+/// leg waits for nobody there: only that the login was refused for good holds it back, should it
+/// run again.
+pub(super) fn is_of_use(side: PeerSide, outcome: LoginOutcome) -> bool {
+    side == PeerSide::Incoming || outcome == LoginOutcome::RefusedDefinitively
+}
+
 fn is_final((outcome, _): (LoginOutcome, Option<FaultCode>)) -> bool {
     outcome == LoginOutcome::RefusedDefinitively
 }

@@ -171,12 +171,16 @@ fn only_what_somebody_may_wait_for_is_told() {
     incoming.marks_taken();
     incoming.end();
     join(PeerSide::Incoming, Terms { marks: false, ..TERMS }).end();
-    join(PeerSide::Outgoing, TERMS).end();
+    let mut outgoing = join(PeerSide::Outgoing, TERMS);
+    outgoing.login_answered(LoginOutcome::Accepted, None);
+    outgoing.end();
     join(PeerSide::Incoming, TERMS).leave();
+    join(PeerSide::Outgoing, TERMS).login_answered(LoginOutcome::RefusedDefinitively, Some(CODE));
     let expect = [
         PeerWord::LoginAnswered(LoginOutcome::Accepted, None),
         PeerWord::MarksTaken,
         PeerWord::LegEnded,
+        PeerWord::LoginAnswered(LoginOutcome::RefusedDefinitively, Some(CODE)),
     ];
     assert_eq!(*said.lock().expect("not poisoned"), expect);
 }
