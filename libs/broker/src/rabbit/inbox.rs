@@ -4,6 +4,7 @@
 //! more than the prefetch. The queue goes with its consumer.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt};
@@ -13,6 +14,7 @@ use lapin::options::{
 use lapin::types::FieldTable;
 use lapin::{Acker, Channel, Consumer};
 use tokio::sync::Mutex;
+use tokio::time::sleep;
 
 use super::topology;
 use super::trouble::Trouble;
@@ -20,6 +22,9 @@ use super::wire::Wire;
 
 /// Most messages that wait in this process.
 const MOST_PREFETCHED: u16 = 256;
+/// How long nothing comes before what was handed out is acked: the broker closes a channel that
+/// owes it an ack for half an hour.
+const QUIET: Duration = Duration::from_secs(1);
 
 /// An inbox.
 pub(super) struct Inbox {
@@ -31,8 +36,8 @@ pub(super) struct Inbox {
 
 struct Reading {
     consumer: Consumer,
-    /// The last message that was handed out. It is acked, and all before it, when no other one
-    /// is there at once, or after so many: one ack for each would be half of the work.
+    /// The last message that was handed out. It is acked, and all before it, after so many, or
+    /// when nothing comes for a while: one ack for each would be half of the work.
     last: Option<Acker>,
     /// The ack that is being sent. It is kept over a cancelled call: the client library sends two
     /// that are under way at once in any order, and the broker closes a channel on which the
@@ -82,33 +87,32 @@ impl Inbox {
     /// The body of the next message; `None` once the inbox has ended. Cancel-safe.
     pub(super) async fn next(&self) -> Option<Vec<u8>> {
         let mut reading = self.reading.lock().await;
-        self.acked(&mut reading.acking).await?;
-        let mut next = None;
-        if reading.n_unacked < reading.most_unacked {
-            next = reading.consumer.next().now_or_never();
-        }
-        if next.is_none()
-            && let Some(acker) = reading.last.take()
-        {
-            reading.n_unacked = 0;
-            let ack = async move { acker.ack(BasicAckOptions { multiple: true }).await };
-            reading.acking = Some(ack.boxed());
+        let delivery = loop {
             self.acked(&mut reading.acking).await?;
-        }
-        let delivery = match next {
-            Some(delivery) if self.wire.is_live() => delivery,
-            Some(_) => None,
-            None => tokio::select! {
-                biased;
-                () = self.wire.killed() => None,
-                delivery = reading.consumer.next() => delivery,
-            },
+            let is_full = reading.most_unacked <= reading.n_unacked;
+            let is_due = !is_full && reading.last.is_some();
+            if !is_full {
+                let next = tokio::select! {
+                    biased;
+                    () = self.wire.killed() => return None,
+                    delivery = reading.consumer.next() => Some(delivery),
+                    () = sleep(QUIET), if is_due => None,
+                };
+                if let Some(delivery) = next {
+                    break delivery.filter(|_| self.wire.is_live())?.ok()?;
+                }
+            }
+            if let Some(acker) = reading.last.take() {
+                reading.n_unacked = 0;
+                let ack = async move { acker.ack(BasicAckOptions { multiple: true }).await };
+                reading.acking = Some(ack.boxed());
+            }
         };
-        let delivery = delivery?.ok()?;
         reading.last = Some(delivery.acker);
         reading.n_unacked += 1;
         Some(delivery.data)
     }
+
     /// Waits until the ack that is under way is sent. Cancel-safe: it stays under way.
     async fn acked(
         &self,
