@@ -14,7 +14,10 @@ mod held;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use mailfleet_model::fleet::{GroupView, JobClass, Lane, OutCount, Release, Served, Timestamp};
+use mailfleet_model::fleet::{
+    Gate, GroupHolds, GroupId, GroupSettings, GroupView, JobClass, JobDraft, Lane, OutCount,
+    Release, Served, SubmitView, Timestamp,
+};
 
 use crate::budget::{Try, may_try};
 use crate::rules::{DispatchRules, reserve};
@@ -61,6 +64,39 @@ pub fn release(view: &GroupView, rules: &DispatchRules) -> Release {
     release.holds = held::by_window(view, &room.group, rules);
     release.more = lanes.iter().any(|turn| turn.may_hide_more(view) && room.has(turn.lane.class));
     release
+}
+
+/// The legs of a job that may go out with its admission, by their places in the draft: where
+/// nobody waits, nothing holds the group back, and a place is left when they are out.
+///
+/// Nobody is passed over by them, so their lane is not moved on: it would be no more than a turn
+/// behind the others anyway. And since a place is left, no wait for the window begins with them.
+#[must_use]
+pub fn at_once(view: &SubmitView, draft: &JobDraft, rules: &DispatchRules) -> Vec<u8> {
+    // A batch may be paused.
+    if draft.batch.is_some() {
+        return Vec::new();
+    }
+    let calm = view.calm.iter().filter_map(|group| {
+        let GroupSettings { group: id, limits, paused, .. } = &group.settings;
+        let is_held = *paused || group.holds != GroupHolds::default() || !group.lanes.is_empty();
+        let part = rules.shares.part(limits, &id.zone).filter(|_| !is_held)?;
+        Some((id, Room::of(group, part.concurrency.get(), rules)))
+    });
+    let mut rooms: BTreeMap<&GroupId, Room> = calm.collect();
+    let mut at_once = Vec::new();
+    for (index, leg) in (0..).zip(&draft.legs) {
+        let Some(room) = rooms.get_mut(&leg.group).filter(|_| leg.gate == Gate::Open) else {
+            continue;
+        };
+        room.take(draft.class);
+        // Others may share the shard.
+        let n_legs = u32::try_from(draft.legs.len()).unwrap_or(u32::MAX);
+        if room.group.has(JobClass::Sync) && n_legs <= room.shard.bulk {
+            at_once.push(index);
+        }
+    }
+    at_once
 }
 
 /// The zone may start nothing at this mail server: whatever waits is told so.

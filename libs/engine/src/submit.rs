@@ -4,6 +4,7 @@
 use mailfleet_model::fleet::{Admission, JobDraft, Quota, Refusal, SubmitView};
 
 use crate::budget::{Try, may_try};
+use crate::dispatch::at_once;
 use crate::rules::DispatchRules;
 
 /// What admission needs beside the view.
@@ -13,6 +14,8 @@ pub struct Gatekeeper<'a> {
     pub quota: Quota,
     /// The first leg whose host the target guard refused.
     pub blocked: Option<u8>,
+    /// Whether legs that are released at once would be published, as far as is known.
+    pub publishes: bool,
     /// The rules.
     pub rules: &'a DispatchRules,
 }
@@ -45,7 +48,8 @@ pub fn admit(view: &SubmitView, draft: &JobDraft, gate: &Gatekeeper<'_>) -> Admi
         (view.usage.interactive, gate.quota.interactive)
     };
     if used < most {
-        Admission::Accept
+        let free = gate.publishes.then(|| at_once(view, draft, gate.rules));
+        Admission::Accept { at_once: free.unwrap_or_default() }
     } else {
         Admission::Refuse(Refusal::OverQuota { retry_after: gate.quota.retry_after })
     }
@@ -102,6 +106,7 @@ mod tests {
             running: None,
             usage: Usage::default(),
             budgets: vec![LoginBudget::default()],
+            calm: Vec::new(),
         }
     }
 
@@ -109,7 +114,8 @@ mod tests {
     fn check(view: &SubmitView, blocked: Option<u8>, expect: Admission) {
         let rules = DispatchRules::default();
         let quota = Quota { interactive: 2, bulk: 1, retry_after: Duration::from_secs(5) };
-        assert_eq!(admit(view, &draft(), &Gatekeeper { quota, blocked, rules: &rules }), expect);
+        let gate = Gatekeeper { quota, blocked, publishes: true, rules: &rules };
+        assert_eq!(admit(view, &draft(), &gate), expect);
     }
 
     #[test]
@@ -135,7 +141,7 @@ mod tests {
 
     #[test]
     fn quota_and_budget_refuse_with_a_time() {
-        check(&view(), None, Admission::Accept);
+        check(&view(), None, Admission::Accept { at_once: Vec::new() });
         let full = SubmitView { usage: Usage { interactive: 2, bulk: 0 }, ..view() };
         let retry_after = Duration::from_secs(5);
         check(&full, None, Admission::Refuse(Refusal::OverQuota { retry_after }));

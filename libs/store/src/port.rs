@@ -8,9 +8,9 @@ use mailfleet_model::fleet::{
     Added, Admission, BatchChange, BatchDraft, BatchId, BatchOpened, BatchRecord, BatchReport,
     BatchView, CauseCount, Census, Dispatch, Erased, Fed, Forgotten, GroupId, GroupKey,
     GroupLimits, GroupOccupancy, GroupSettings, GroupView, ItemDraft, ItemFilter, ItemRecord,
-    JobChange, JobDraft, JobFilter, JobPage, JobState, JobView, LegId, LegRecord, Notice,
-    NoticeAges, NoticePage, NoticeTurn, Recent, Release, ShardIndex, Store, StoreError, SubmitView,
-    Submitted, TenantId, Timestamp, Usage, ZoneName,
+    JobChange, JobDraft, JobFilter, JobPage, JobRecord, JobState, JobView, LegId, LegRecord,
+    Notice, NoticeAges, NoticePage, NoticeTurn, Recent, Release, ShardIndex, Store, StoreError,
+    SubmitView, Submitted, TenantId, Timestamp, Usage, ZoneName,
 };
 
 use crate::config::Defaults;
@@ -22,12 +22,12 @@ use crate::work::census::{Count, LookBack};
 use crate::work::feed::FeedBatch;
 use crate::work::group::{Group, Groups, SetGroup, SpreadGroups};
 use crate::work::items::{Items, OpenItems};
-use crate::work::job::{Job, Jobs, Now, TenantUsage, Versions};
+use crate::work::job::{Job, Jobs, Now, Record, TenantUsage, Versions};
 use crate::work::notices::{ForgetNotices, Notices, NoticesToPublish, PlaceNotices};
 use crate::work::occupancy::{Occupancy, SetGroups};
 use crate::work::published::MarkPublished;
 use crate::work::redrive::Redrive;
-use crate::work::release::ReleaseLegs;
+use crate::work::release::{HasWaiting, ReleaseLegs};
 use crate::work::retention::{EraseTenant, Purge};
 use crate::work::submit::Submit;
 use crate::work::sweep::{Expired, Overdue, RecallAll, Unpublished, Waiting, Wake};
@@ -62,7 +62,8 @@ impl<B: Backend> Store for SqlStore<B> {
         draft: &JobDraft,
         decide: impl Fn(&SubmitView) -> Admission + Send + Sync,
     ) -> Result<Submitted, StoreError> {
-        self.backend.perform(Submit { draft: draft.clone() }, decide).await
+        let (draft, defaults) = (draft.clone(), self.defaults.clone());
+        self.backend.perform(Submit { draft, defaults }, decide).await
     }
 
     async fn release(
@@ -72,6 +73,10 @@ impl<B: Backend> Store for SqlStore<B> {
     ) -> Result<(Vec<LegRecord>, Release), StoreError> {
         let (group, defaults) = (group.clone(), self.defaults.clone());
         self.backend.perform(ReleaseLegs { group, defaults }, decide).await
+    }
+
+    async fn has_waiting(&self, group: &GroupId) -> Result<bool, StoreError> {
+        plain(self, HasWaiting { group: group.clone() }).await
     }
 
     async fn mark_published(&self, legs: &[(LegId, Dispatch)]) -> Result<(), StoreError> {
@@ -124,6 +129,10 @@ impl<B: Backend> Store for SqlStore<B> {
 
     async fn job(&self, tenant: &TenantId, job: JobId) -> Result<Option<JobView>, StoreError> {
         plain(self, Job { tenant: tenant.clone(), job }).await
+    }
+
+    async fn record(&self, tenant: &TenantId, job: JobId) -> Result<Option<JobRecord>, StoreError> {
+        plain(self, Record { tenant: tenant.clone(), job }).await
     }
 
     async fn jobs(

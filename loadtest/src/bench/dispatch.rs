@@ -143,8 +143,10 @@ async fn submit(
         payload: Payload(vec![7; ORDER]),
         legs: vec![leg; legs],
     };
-    let submitted = store.submit(&draft, |_| Admission::Accept).await?;
-    ensure!(submitted.admission == Admission::Accept, "the job was not accepted");
+    let accept = |_: &_| Admission::Accept { at_once: Vec::new() };
+    let submitted = store.submit(&draft, accept).await?;
+    let is_accepted = matches!(submitted.admission, Admission::Accept { .. });
+    ensure!(is_accepted, "the job was not accepted");
     Ok(())
 }
 

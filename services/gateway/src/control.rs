@@ -3,7 +3,7 @@
 //! Nothing here must arrive. Jobs that changed are told once, however often they changed
 //! while the broker was slow.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -13,10 +13,11 @@ use mailfleet_model::fleet::{
 };
 use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinSet;
-use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
 use crate::gateway::Gateway;
 use crate::states::Answer;
+use crate::watch::Change;
 
 /// Pause before the exchange is joined again.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -27,18 +28,28 @@ const TICK: Duration = Duration::from_millis(250);
 const SNAPSHOTS: (usize, usize) = (4, 4_096);
 /// Most changed jobs that wait to be told; watchers look once a second anyway.
 const MOST_CHANGES: usize = 10_000;
+/// How long jobs that changed and are still open wait for the next one that is over: too short
+/// for anyone who looks at a job's progress.
+const COMPANY: Duration = Duration::from_millis(50);
 
 /// The link, as long as there is one.
 #[derive(Debug)]
 pub(crate) struct Link<L> {
     current: Mutex<Option<Arc<L>>>,
-    changes: Mutex<HashSet<JobId>>,
+    changes: Mutex<HashMap<JobId, Change>>,
     changed: Notify,
+    /// Among the changes is one that somebody may wait for.
+    over: Notify,
 }
 
 impl<L> Default for Link<L> {
     fn default() -> Self {
-        Self { current: Mutex::default(), changes: Mutex::default(), changed: Notify::new() }
+        Self {
+            current: Mutex::default(),
+            changes: Mutex::default(),
+            changed: Notify::new(),
+            over: Notify::new(),
+        }
     }
 }
 
@@ -62,13 +73,17 @@ impl<L: ControlLink> Link<L> {
     }
 
     /// Has everybody told that a job changed, soon.
-    pub(crate) fn changed(&self, job: JobId) {
+    pub(crate) fn changed(&self, job: JobId, change: Change) {
         let mut changes = self.changes.lock().unwrap_or_else(PoisonError::into_inner);
-        if changes.len() < MOST_CHANGES {
-            changes.insert(job);
+        if changes.len() < MOST_CHANGES || changes.contains_key(&job) {
+            let known = changes.entry(job).or_insert(change);
+            *known = change.max(*known);
         }
         drop(changes);
         self.changed.notify_one();
+        if change == Change::MayBeOver {
+            self.over.notify_one();
+        }
     }
 
     /// Whether there is a link.
@@ -90,11 +105,15 @@ pub(crate) async fn tell_changes<S: Store, Q: GatewayQueue>(gateway: Arc<Gateway
     let link = &gateway.link;
     loop {
         link.changed.notified().await;
+        let _ = timeout(COMPANY, link.over.notified()).await;
         let changes =
             std::mem::take(&mut *link.changes.lock().unwrap_or_else(PoisonError::into_inner));
-        let changes: Vec<JobId> = changes.into_iter().collect();
-        for jobs in changes.chunks(Control::MOST_CHANGED) {
-            link.broadcast(&Control::JobsChanged(jobs.to_vec())).await;
+        let changes: Vec<(JobId, Change)> = changes.into_iter().collect();
+        for changes in changes.chunks(Control::MOST_CHANGED) {
+            let jobs = changes.iter().map(|(job, _)| *job).collect();
+            let open = changes.iter().filter(|(_, change)| *change == Change::Open);
+            let open = open.map(|(job, _)| *job).collect();
+            link.broadcast(&Control::JobsChanged { jobs, open }).await;
         }
     }
 }
@@ -143,9 +162,16 @@ async fn listen<S: Store, Q: GatewayQueue>(gateway: &Arc<Gateway<S, Q>>, link: &
                     });
                 }
             }
-            Control::JobsChanged(jobs) => {
-                jobs.into_iter().for_each(|job| gateway.watchers.notify(job));
-                gateway.notices.written_elsewhere();
+            Control::JobsChanged { jobs, open } => {
+                if open.len() < jobs.len() {
+                    gateway.notices.written_elsewhere();
+                }
+                let open: HashSet<JobId> = open.into_iter().collect();
+                for job in jobs {
+                    let is_open = open.contains(&job);
+                    let change = if is_open { Change::Open } else { Change::MayBeOver };
+                    gateway.watchers.notify(job, change);
+                }
                 gateway.batch_watchers.happened();
             }
             Control::Announce(news) => {

@@ -18,7 +18,7 @@ use tokio::time::Instant;
 
 use crate::compose::sends;
 use crate::gateway::Gateway;
-use crate::wakes::Turn;
+use crate::wakes::{Look, Turn};
 
 /// Groups whose legs are released at once: a few, since each holds a connection of the store.
 const GROUPS: usize = 4;
@@ -26,6 +26,9 @@ const GROUPS: usize = 4;
 const ROUNDS: usize = 32;
 /// Legs that are published at once for one group.
 const PUBLICATIONS: usize = 16;
+/// Jobs whose legs are on their way to the broker without a dispatch; beyond them legs wait in the
+/// store, where their order can still be changed.
+const AT_ONCE: usize = 256;
 
 /// Dispatches woken groups for ever.
 pub(crate) async fn run<S: Store, Q: GatewayQueue>(gateway: Arc<Gateway<S, Q>>) {
@@ -56,6 +59,13 @@ impl<S: Store, Q: GatewayQueue> Gateway<S, Q> {
     async fn dispatch(&self, turn: Turn, connection: OwnedSemaphorePermit) {
         // The commit is later than this, so what counts from here is on the safe side.
         let began = Instant::now();
+        if turn.look == Look::First {
+            match self.store.has_waiting(&turn.group).await {
+                Ok(true) => {}
+                Ok(false) => return self.troubles.dispatch.is_over(),
+                Err(error) => return self.troubles.dispatch.begins(&error),
+            }
+        }
         let rules = &self.rules.dispatch;
         let released = self.store.release(&turn.group, |view| release(view, rules)).await;
         drop(connection);
@@ -71,11 +81,8 @@ impl<S: Store, Q: GatewayQueue> Gateway<S, Q> {
         }
         drop(turn);
         let message = |leg: &LegRecord| {
-            // A mail is sent once: its start must be known before it is made.
-            let free = leg.dispatch.0 == 1 && !sends(leg);
-            let rule = if free { StartRule::Free } else { StartRule::Ask };
             let waited = decided.waits.get(&leg.id).copied().unwrap_or_default();
-            LegMessage { waited, ..LegMessage::of(leg, rule) }
+            LegMessage { waited, ..released_now(leg) }
         };
         self.publish_all(legs.iter().map(message).collect(), began).await;
         let refused = decided.refused.into_iter().map(|leg| (leg, Event::Refused(leg)));
@@ -84,6 +91,21 @@ impl<S: Store, Q: GatewayQueue> Gateway<S, Q> {
             let closed = self.advance(leg.job, &event).await;
             closed.map_or_else(|error| self.troubles.dispatch.begins(&error), drop);
         }
+    }
+
+    /// Whether legs that are released just now would be published, as far as is known.
+    pub(crate) fn publishes(&self) -> bool {
+        !self.troubles.publish.lasts() && self.publishing.len() < AT_ONCE
+    }
+
+    /// Publishes legs that were released with their job, beside whoever made it.
+    pub(crate) fn publish_soon(self: &Arc<Self>, legs: &[LegRecord], released: Instant) {
+        if legs.is_empty() {
+            return;
+        }
+        let messages = legs.iter().map(released_now).collect();
+        let gateway = Arc::clone(self);
+        self.publishing.spawn(async move { gateway.publish_all(messages, released).await });
     }
 
     /// Publishes legs that were released at `released`, unless that is too long ago by now.
@@ -114,4 +136,11 @@ impl<S: Store, Q: GatewayQueue> Gateway<S, Q> {
         tracing::debug!(job.id = %message.leg.job, leg = message.leg.index, "leg published");
         self.marks.add(message.leg, message.dispatch);
     }
+}
+
+/// A leg whose release nobody else has heard of yet.
+fn released_now(leg: &LegRecord) -> LegMessage {
+    // A mail is sent once: its start must be known before it is made.
+    let is_free = leg.dispatch.0 == 1 && !sends(leg);
+    LegMessage::of(leg, if is_free { StartRule::Free } else { StartRule::Ask })
 }

@@ -40,7 +40,7 @@ use crate::tenants::Tenants;
 use crate::told::{BatchTraces, ended, is_duplicate};
 use crate::trouble::Trouble;
 use crate::wakes::Wakes;
-use crate::watch::{self, Watchers};
+use crate::watch::{self, Change, Watchers};
 use crate::{census, collect, dispatch, health, sweep};
 
 /// Longest wait for the loops at the end: they only have to notice it.
@@ -99,6 +99,8 @@ pub struct Gateway<S, Q: GatewayQueue> {
     pub(crate) troubles: Troubles,
     /// Every open stream.
     pub(crate) streams: TaskTracker,
+    /// Legs on their way to the broker that were released with their jobs.
+    pub(crate) publishing: TaskTracker,
     /// Cancelled when no more submissions are taken.
     pub(crate) draining: CancellationToken,
     /// Cancelled when open streams must end.
@@ -214,6 +216,7 @@ impl<S: Store, Q: GatewayQueue> Gateway<S, Q> {
                 census: Trouble::with("counting what waits"),
             },
             streams: TaskTracker::new(),
+            publishing: TaskTracker::new(),
             draining: CancellationToken::new(),
             stop: CancellationToken::new(),
             began: Instant::now(),
@@ -266,13 +269,15 @@ impl<S: Store, Q: GatewayQueue> Gateway<S, Q> {
             }
         }
         if changed {
-            self.watchers.notify(job);
+            let change = if ended.is_some() { Change::MayBeOver } else { Change::Open };
+            self.watchers.notify(job, change);
             // That a start was counted is nothing to look at: a second is soon enough.
             if ended.is_some() || !matches!(event, Event::MayStart { .. }) {
-                self.link.changed(job);
+                self.link.changed(job, change);
             }
         }
-        self.wakes.wake_for(class, wake);
+        // Mostly it is a place that has become free, and nobody wants it.
+        self.wakes.wake_to_look(class, wake);
         if let Some(ended) = &ended {
             self.tell_end(ended).await;
         }
@@ -295,6 +300,15 @@ impl<S: Store, Q: GatewayQueue> Running<S, Q> {
         let ended = async { while self.loops.join_next().await.is_some() {} };
         if timeout(LAST, ended).await.is_err() {
             tracing::warn!("the gateway's loops did not end in time");
+        }
+        // Otherwise another gateway publishes these legs again.
+        let rest = async {
+            self.gateway.publishing.close();
+            self.gateway.publishing.wait().await;
+            self.gateway.mark_the_rest().await;
+        };
+        if timeout(LAST, rest).await.is_err() {
+            tracing::warn!("legs that the broker has were not marked in time");
         }
     }
 }

@@ -16,7 +16,7 @@ use tokio::time::{sleep, timeout};
 use crate::gateway::Gateway;
 
 /// Pause before places are given: what ends in it gets its place in one transaction.
-const PAUSE: Duration = Duration::from_millis(30);
+const PAUSE: Duration = Duration::from_millis(100);
 /// How often places are looked at that another gateway gave, or left to be given.
 const LOOK: Duration = Duration::from_secs(1);
 /// How often it is looked whether another gateway lost its turn to publish.

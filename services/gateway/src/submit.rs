@@ -1,9 +1,10 @@
 //! Submitting: a validation becomes a job in the store, or joins one, or is refused.
 //!
 //! Everything that could tell a secret is sealed or made a tag here, before anything is
-//! stored. Nothing runs here: the job is found by dispatch.
+//! stored. Legs for which nobody has to wait are on their way to the broker when the job is
+//! there; the others are found by dispatch.
 
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use mailfleet_api::order::{self, LegOrder, Pair};
@@ -18,7 +19,7 @@ use mailfleet_model::{
 };
 use mailfleet_probe::resolve::Resolved;
 use mailfleet_vault::{Binding, Purpose};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use uuid::Uuid;
 
 use crate::compose::fault_of_ours;
@@ -91,18 +92,26 @@ impl<S: Store, Q: GatewayQueue> Gateway<S, Q> {
 
     /// Stores a job for the validation, or finds the one that it repeats or joins.
     pub(crate) async fn submit(
-        &self,
+        self: &Arc<Self>,
         tenant: &Tenant,
         order: Order,
     ) -> Result<Submission, SubmitError> {
         let egress = self.config.pools.get(&tenant.pool).cloned().unwrap_or_default();
         let outline = Outline::of(&order.validation, egress, |login| self.ring.login_tag(login));
         let draft = self.draft(tenant, &order, &outline).await?;
-        let gate = Gatekeeper { quota: tenant.quota(), blocked: None, rules: &self.rules.dispatch };
+        let gate = Gatekeeper {
+            quota: tenant.quota(),
+            blocked: None,
+            publishes: self.publishes(),
+            rules: &self.rules.dispatch,
+        };
+        // The commit is later than this, so what counts from here is on the safe side.
+        let began = Instant::now();
         let submitted = self.store.submit(&draft, |view| admit(view, &draft, &gate)).await?;
+        self.publish_soon(&submitted.released, began);
         self.wakes.wake_for(draft.class, submitted.wake);
         Ok(match submitted.admission {
-            Admission::Accept => Submission::Created(draft.deadline),
+            Admission::Accept { .. } => Submission::Created(draft.deadline),
             Admission::Repeated(job) => Submission::Repeated(job),
             Admission::Join(job) => Submission::Joined(job),
             Admission::Refuse(Refusal::RequestIdReused) => Submission::RequestIdReused,

@@ -4,7 +4,7 @@
 //! A group that is woken while it is dispatched gets its turn afterwards, never beside it.
 //! The lists are bounded; a group that finds no room is found by the sweep a second later.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use mailfleet_model::fleet::{GroupId, JobClass};
@@ -34,22 +34,34 @@ struct State {
 #[derive(Debug, Default)]
 struct List {
     waiting: VecDeque<GroupId>,
-    known: HashSet<GroupId>,
+    known: HashMap<GroupId, Look>,
+}
+
+/// Whether it is looked for a waiting leg before a group is dispatched, which costs far more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Look {
+    /// A place has become free, and mostly nobody waits for it.
+    First,
+    /// A leg waits.
+    Needless,
 }
 
 impl List {
-    fn add(&mut self, group: GroupId) {
-        if self.waiting.len() < MOST && self.known.insert(group.clone()) {
+    fn add(&mut self, group: GroupId, look: Look) {
+        if let Some(known) = self.known.get_mut(&group) {
+            *known = look.max(*known);
+        } else if self.waiting.len() < MOST {
+            self.known.insert(group.clone(), look);
             self.waiting.push_back(group);
         }
     }
 
     /// The first one that is not being dispatched.
-    fn take(&mut self, running: &HashSet<GroupId>) -> Option<GroupId> {
+    fn take(&mut self, running: &HashSet<GroupId>) -> Option<(GroupId, Look)> {
         let place = self.waiting.iter().position(|group| !running.contains(group))?;
         let group = self.waiting.remove(place)?;
-        self.known.remove(&group);
-        Some(group)
+        let look = self.known.remove(&group)?;
+        Some((group, look))
     }
 }
 
@@ -58,6 +70,7 @@ impl List {
 pub(crate) struct Turn {
     wakes: Arc<Wakes>,
     pub(crate) group: GroupId,
+    pub(crate) look: Look,
 }
 
 impl Drop for Turn {
@@ -68,20 +81,30 @@ impl Drop for Turn {
 }
 
 impl Wakes {
+    /// Wakes groups in which a leg waits.
     pub(crate) fn wake(&self, groups: impl IntoIterator<Item = GroupId>) {
-        let mut state = self.state();
-        groups.into_iter().for_each(|group| state.other.add(group));
-        drop(state);
-        self.woken.notify_one();
+        self.add(false, Look::Needless, groups);
     }
 
-    /// Wakes groups because of a job of this class.
+    /// Wakes groups in which a leg of a job of this class waits.
     pub(crate) fn wake_for(&self, class: JobClass, groups: impl IntoIterator<Item = GroupId>) {
-        if class.is_bulk() {
-            return self.wake(groups);
+        self.add(!class.is_bulk(), Look::Needless, groups);
+    }
+
+    /// Wakes groups in which a place may have become free because of a job of this class.
+    pub(crate) fn wake_to_look(&self, class: JobClass, groups: impl IntoIterator<Item = GroupId>) {
+        self.add(!class.is_bulk(), Look::First, groups);
+    }
+
+    fn add(&self, is_urgent: bool, look: Look, groups: impl IntoIterator<Item = GroupId>) {
+        let mut groups = groups.into_iter().peekable();
+        if groups.peek().is_none() {
+            return;
         }
         let mut state = self.state();
-        groups.into_iter().for_each(|group| state.urgent.add(group));
+        let State { urgent, other, .. } = &mut *state;
+        let list = if is_urgent { urgent } else { other };
+        groups.for_each(|group| list.add(group, look));
         drop(state);
         self.woken.notify_one();
     }
@@ -89,21 +112,21 @@ impl Wakes {
     /// The next group whose turn it is. Cancel-safe. For one caller at a time.
     pub(crate) async fn next(self: &Arc<Self>) -> Turn {
         loop {
-            if let Some(group) = self.take() {
-                return Turn { wakes: Arc::clone(self), group };
+            if let Some((group, look)) = self.take() {
+                return Turn { wakes: Arc::clone(self), group, look };
             }
             self.woken.notified().await;
         }
     }
 
-    fn take(&self) -> Option<GroupId> {
+    fn take(&self) -> Option<(GroupId, Look)> {
         let mut state = self.state();
         let State { urgent, other, running, in_a_row } = &mut *state;
         let first = if *in_a_row < IN_A_ROW { urgent.take(running) } else { None };
         *in_a_row = if first.is_some() { *in_a_row + 1 } else { 0 };
-        let group = first.or_else(|| other.take(running)).or_else(|| urgent.take(running))?;
-        running.insert(group.clone());
-        Some(group)
+        let next = first.or_else(|| other.take(running)).or_else(|| urgent.take(running))?;
+        running.insert(next.0.clone());
+        Some(next)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -135,6 +158,16 @@ mod tests {
         drop(a);
         assert_eq!(wakes.next().await.group, group("a"));
         assert!(wakes.next().now_or_never().is_none(), "nobody waits");
+    }
+
+    #[tokio::test]
+    async fn a_group_in_which_a_leg_waits_needs_no_look_whatever_else_woke_it() {
+        let wakes = Arc::new(Wakes::default());
+        wakes.wake_to_look(JobClass::Interactive, [group("a"), group("b"), group("c")]);
+        wakes.wake_for(JobClass::Interactive, [group("b")]);
+        wakes.wake_to_look(JobClass::Interactive, [group("b")]);
+        let looks = [wakes.next().await.look, wakes.next().await.look, wakes.next().await.look];
+        assert_eq!(looks, [Look::First, Look::Needless, Look::First]);
     }
 
     #[tokio::test]

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use mailfleet_model::fleet::{Control, GatewayQueue, Live, Store};
+use mailfleet_model::fleet::{Control, GatewayQueue, JobState, Live, Store};
 use mailfleet_model::{JobId, LegEvent};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::{MissedTickBehavior, interval};
@@ -33,7 +33,8 @@ pub(crate) struct Watchers {
 
 #[derive(Debug)]
 struct Watched {
-    changed: watch::Sender<()>,
+    /// Sends at every change how many there were after which the job may be over.
+    changed: watch::Sender<u64>,
     /// The version at the last look.
     seen: Option<u64>,
     live: Vec<mpsc::Sender<LegEvent>>,
@@ -49,7 +50,9 @@ struct Watched {
 pub(crate) struct Watch {
     table: Arc<Watchers>,
     pub(crate) job: JobId,
-    changed: watch::Receiver<()>,
+    changed: watch::Receiver<u64>,
+    /// The changes that were heard after which the job may be over.
+    may_be_over: u64,
     live: mpsc::Receiver<LegEvent>,
     joined: bool,
 }
@@ -58,9 +61,18 @@ pub(crate) struct Watch {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Heard {
     /// The job may have changed.
-    Changed,
+    Changed(Change),
     /// A step of one of its legs.
     Step(LegEvent),
+}
+
+/// What is known of a job that has changed; the later one says more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Change {
+    /// It is still open: nothing for those who only wait for the end.
+    Open,
+    /// It is over, or nobody says.
+    MayBeOver,
 }
 
 /// Of whose steps workers are told.
@@ -78,7 +90,11 @@ impl Watch {
             // In the order in which they happened, as far as possible: steps first.
             biased;
             Some(event) = self.live.recv() => Heard::Step(event),
-            Ok(()) = self.changed.changed() => Heard::Changed,
+            Ok(()) = self.changed.changed() => {
+                let seen = *self.changed.borrow_and_update();
+                let is_new = std::mem::replace(&mut self.may_be_over, seen) != seen;
+                Heard::Changed(if is_new { Change::MayBeOver } else { Change::Open })
+            }
             else => std::future::pending().await,
         }
     }
@@ -121,13 +137,21 @@ impl Drop for Watch {
     }
 }
 
+impl Watched {
+    fn notify(&self, change: Change) {
+        self.changed.send_modify(|may_be_over| {
+            *may_be_over += u64::from(change == Change::MayBeOver);
+        });
+    }
+}
+
 impl Watchers {
     /// Watches a job from now on.
     pub(crate) fn watch(self: &Arc<Self>, job: JobId) -> Watch {
         let (sender, live) = mpsc::channel(LIVE);
         let mut jobs = self.jobs();
         let watched = jobs.entry(job).or_insert_with(|| Watched {
-            changed: watch::Sender::new(()),
+            changed: watch::Sender::new(0),
             seen: None,
             live: Vec::new(),
             watchers: 0,
@@ -138,13 +162,14 @@ impl Watchers {
         watched.watchers += 1;
         let changed = watched.changed.subscribe();
         drop(jobs);
-        Watch { table: Arc::clone(self), job, changed, live, joined: false }
+        let may_be_over = *changed.borrow();
+        Watch { table: Arc::clone(self), job, changed, may_be_over, live, joined: false }
     }
 
     /// Tells the watchers of a job that it may have changed.
-    pub(crate) fn notify(&self, job: JobId) {
+    pub(crate) fn notify(&self, job: JobId, change: Change) {
         if let Some(watched) = self.jobs().get(&job) {
-            watched.changed.send_replace(());
+            watched.notify(change);
         }
     }
 
@@ -176,10 +201,12 @@ impl Watchers {
     }
 
     /// Compares with what a look found; `None` for a job that is gone.
-    fn look(&self, job: JobId, version: Option<u64>) {
+    fn look(&self, job: JobId, found: Option<(u64, JobState)>) {
         if let Some(watched) = self.jobs().get_mut(&job) {
+            let version = found.map(|(version, _)| version);
             if version.is_none() || watched.seen != version {
-                watched.changed.send_replace(());
+                let is_open = found.is_some_and(|(_, state)| !state.is_final());
+                watched.notify(if is_open { Change::Open } else { Change::MayBeOver });
             }
             watched.seen = version;
         }
@@ -200,8 +227,9 @@ pub(crate) async fn look<S: Store, Q: GatewayQueue>(gateway: Arc<Gateway<S, Q>>)
             match gateway.store.versions(jobs).await {
                 Ok(versions) => {
                     gateway.troubles.watch.is_over();
-                    let found: HashMap<JobId, u64> =
-                        versions.into_iter().map(|(job, version, _)| (job, version)).collect();
+                    let found = versions.into_iter();
+                    let found: HashMap<JobId, (u64, JobState)> =
+                        found.map(|(job, version, state)| (job, (version, state))).collect();
                     for job in jobs {
                         gateway.watchers.look(*job, found.get(job).copied());
                     }
@@ -253,18 +281,36 @@ mod tests {
     async fn changes_come_as_one_and_only_to_the_jobs_watchers() {
         let table = Arc::new(Watchers::default());
         let mut watch = table.watch(JOB);
-        table.notify(JobId(Uuid::from_u128(8)));
+        table.notify(JobId(Uuid::from_u128(8)), Change::Open);
         assert_eq!(watch.next().now_or_never(), None);
-        table.notify(JOB);
-        table.notify(JOB);
-        assert_eq!(watch.next().now_or_never(), Some(Heard::Changed));
+        table.notify(JOB, Change::Open);
+        table.notify(JOB, Change::Open);
+        assert_eq!(watch.next().now_or_never(), Some(Heard::Changed(Change::Open)));
         assert_eq!(watch.next().now_or_never(), None, "both came as one");
-        table.look(JOB, Some(1));
-        assert_eq!(watch.next().now_or_never(), Some(Heard::Changed));
-        table.look(JOB, Some(1));
+        table.look(JOB, Some((1, JobState::Open)));
+        assert_eq!(watch.next().now_or_never(), Some(Heard::Changed(Change::Open)));
+        table.look(JOB, Some((1, JobState::Open)));
         assert_eq!(watch.next().now_or_never(), None, "nothing new");
+        table.look(JOB, Some((2, JobState::Done)));
+        assert_eq!(watch.next().now_or_never(), Some(Heard::Changed(Change::MayBeOver)));
+        table.look(JOB, None);
+        assert_eq!(watch.next().now_or_never(), Some(Heard::Changed(Change::MayBeOver)));
         drop(watch);
         assert!(table.all().is_empty());
+    }
+
+    #[tokio::test]
+    async fn that_a_job_may_be_over_is_heard_whatever_is_told_after_it() {
+        let table = Arc::new(Watchers::default());
+        let mut watch = table.watch(JOB);
+        table.notify(JOB, Change::MayBeOver);
+        table.notify(JOB, Change::Open);
+        let mut later = table.watch(JOB);
+        assert_eq!(watch.next().now_or_never(), Some(Heard::Changed(Change::MayBeOver)));
+        assert_eq!(later.next().now_or_never(), None, "it was told before");
+        table.notify(JOB, Change::Open);
+        assert_eq!(watch.next().now_or_never(), Some(Heard::Changed(Change::Open)));
+        assert_eq!(later.next().now_or_never(), Some(Heard::Changed(Change::Open)));
     }
 
     #[tokio::test]

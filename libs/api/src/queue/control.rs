@@ -55,9 +55,10 @@ pub fn control_to_bytes(control: &Control) -> Vec<u8> {
             .into(),
         }),
         Control::Cancel(id) => Kind::CancelledJob(job(*id)),
-        Control::JobsChanged(jobs) => {
-            Kind::ChangedJobs(wire::Jobs { ids: jobs.iter().copied().map(job).collect() })
-        }
+        Control::JobsChanged { jobs, open } => Kind::ChangedJobs(wire::Jobs {
+            ids: jobs.iter().copied().map(job).collect(),
+            open: open.iter().copied().map(job).collect(),
+        }),
         Control::Drain(worker) => Kind::DrainWorker(worker.to_string()),
         Control::Peer { job, side, word } => Kind::Peer(peer::to_wire(*job, *side, *word)),
         Control::StepsWanted { gateway, jobs } => Kind::StepsWanted(wire::StepsWanted {
@@ -112,7 +113,9 @@ pub fn control_from_bytes(bytes: &[u8]) -> Result<Read<Control>, Unreadable> {
             Control::Start { leg, dispatch, answer }
         }
         Kind::CancelledJob(id) => Control::Cancel(to_job(&id)?),
-        Kind::ChangedJobs(jobs) => Control::JobsChanged(to_jobs(&jobs.ids)?),
+        Kind::ChangedJobs(jobs) => {
+            Control::JobsChanged { jobs: to_jobs(&jobs.ids)?, open: to_jobs(&jobs.open)? }
+        }
         Kind::DrainWorker(worker) => Control::Drain(name(&worker, "the worker's name")?),
         Kind::Peer(message) => match peer::from_wire(message)? {
             Some(control) => control,

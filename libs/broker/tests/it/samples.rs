@@ -205,7 +205,10 @@ pub(crate) fn every_control() -> Vec<Control> {
         start(StartAnswer::Go),
         start(StartAnswer::Drop),
         Control::Cancel(leg_id(1).job),
-        Control::JobsChanged(vec![leg_id(1).job, leg_id(2).job]),
+        Control::JobsChanged {
+            jobs: vec![leg_id(1).job, leg_id(2).job],
+            open: vec![leg_id(2).job],
+        },
         Control::Drain(name("worker-1")),
         peer(PeerSide::Incoming, PeerWord::LoginAnswered(LoginOutcome::Accepted, None)),
         peer(PeerSide::Outgoing, refused),

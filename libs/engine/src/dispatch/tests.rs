@@ -4,8 +4,8 @@ use std::num::NonZeroU32;
 
 use mailfleet_model::JobId;
 use mailfleet_model::fleet::{
-    GroupHolds, GroupId, GroupKey, GroupLimits, GroupSettings, LegId, LoginBudget, ReadyLeg,
-    StoreWait,
+    BatchId, GroupHolds, GroupId, GroupKey, GroupLimits, GroupSettings, LegDraft, LegId,
+    LoginBudget, LoginTag, MailboxTag, Payload, ReadyLeg, ShardIndex, StoreWait, Usage,
 };
 use uuid::Uuid;
 
@@ -369,4 +369,98 @@ fn a_pause_is_told_apart_and_ends_what_was_known_of_the_window() {
     group.each(15..30, (0, 0), &[(10, 2)]);
     group.view.settings.paused = false;
     check_wait(&group.at(30, (0, 0), &[(10, 2)]), 2, (20, 0, 15));
+}
+
+/// A job with a leg in each of these groups, all of them calm with so many places taken.
+fn calm(legs: &[(&str, Gate)], views: Vec<GroupView>) -> (SubmitView, JobDraft) {
+    let leg = |(key, gate): &(&str, Gate)| LegDraft {
+        kind: "incoming".parse().expect("a name"),
+        gate: *gate,
+        group: GroupId {
+            zone: "z".parse().expect("a name"),
+            key: GroupKey::new(*key).expect("a key"),
+        },
+        shard: ShardIndex(0),
+        pool: "default".parse().expect("a name"),
+        mailbox: MailboxTag([0; 32]),
+        login: LoginTag([0; 32]),
+        cap: Duration::from_secs(60),
+        payload: Payload::default(),
+    };
+    let draft = JobDraft {
+        id: JobId(Uuid::from_u128(1)),
+        tenant: "a".parse().expect("a name"),
+        class: JobClass::Interactive,
+        batch: None,
+        request: None,
+        settings: None,
+        deadline: Duration::from_secs(60),
+        live_to: None,
+        traceparent: None,
+        payload: Payload::default(),
+        legs: legs.iter().map(leg).collect(),
+    };
+    let submitted = SubmitView {
+        now: Timestamp(0),
+        repeated: None,
+        running: None,
+        usage: Usage::default(),
+        budgets: vec![LoginBudget::default(); legs.len()],
+        calm: views,
+    };
+    (submitted, draft)
+}
+
+const OURS: &str = "imap:192.0.2.1";
+
+#[track_caller]
+fn check_at_once(view: GroupView, expect: &[u8]) {
+    let (submitted, draft) = calm(&[(OURS, Gate::Open)], vec![view]);
+    assert_eq!(at_once(&submitted, &draft, &DispatchRules::default()), expect);
+}
+
+#[test]
+fn legs_go_with_their_job_where_nothing_holds_them_back_and_a_place_is_left() {
+    // A window of 15, of which 2 are kept for whoever waits.
+    check_at_once(view(10, (0, 0), Vec::new()), &[0]);
+    check_at_once(view(10, (12, 0), Vec::new()), &[0]);
+    check_at_once(view(10, (0, 12), Vec::new()), &[0]);
+    check_at_once(view(10, (14, 0), Vec::new()), &[]);
+    check_at_once(view(10, (0, 14), Vec::new()), &[]);
+    check_at_once(view(1, (0, 0), Vec::new()), &[0]);
+    check_at_once(view(1, (1, 0), Vec::new()), &[]);
+    let mut paused = view(10, (0, 0), Vec::new());
+    paused.settings.paused = true;
+    check_at_once(paused, &[]);
+    let holds = GroupHolds { window: Some(Timestamp(1)), ..GroupHolds::default() };
+    check_at_once(GroupView { holds, ..view(10, (0, 0), Vec::new()) }, &[]);
+    let waits = vec![lane("b", JobClass::Sync, 0, &[(0, 9)])];
+    check_at_once(view(10, (0, 0), waits), &[]);
+    let cap = DispatchRules::default().shard_cap;
+    let shard_out = OutCount { interactive: cap, bulk: 0 };
+    check_at_once(GroupView { shard_out, ..view(10, (0, 0), Vec::new()) }, &[]);
+}
+
+#[test]
+fn a_leg_goes_with_its_job_only_if_its_gate_is_open_and_its_group_is_calm() {
+    let rules = DispatchRules::default();
+    let legs = [(OURS, Gate::Open), ("smtp:192.0.2.1", Gate::Open), (OURS, Gate::AfterOthers)];
+    let (submitted, draft) = calm(&legs, vec![view(10, (0, 0), Vec::new())]);
+    assert_eq!(at_once(&submitted, &draft, &rules), [0]);
+    let of_batch = JobDraft { batch: Some(BatchId(Uuid::from_u128(2))), ..draft };
+    assert!(at_once(&submitted, &of_batch, &rules).is_empty(), "the batch may be paused");
+}
+
+#[test]
+fn legs_of_one_job_in_one_group_share_its_places() {
+    let legs = [(OURS, Gate::Open); 6];
+    let (submitted, draft) = calm(&legs, vec![view(10, (10, 0), Vec::new())]);
+    let gone = at_once(&submitted, &draft, &DispatchRules::default());
+    let alone = |out| {
+        let (submitted, draft) = calm(&[(OURS, Gate::Open)], vec![view(10, (out, 0), Vec::new())]);
+        !at_once(&submitted, &draft, &DispatchRules::default()).is_empty()
+    };
+    let expect = (10..16).take_while(|out| alone(*out)).count();
+    assert_eq!(gone.len(), expect);
+    assert!((1..6).contains(&expect), "{expect}");
 }

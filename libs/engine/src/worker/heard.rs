@@ -51,7 +51,7 @@ impl Worker {
             // What legs tell each other, and what callers and operators ask, is the process's
             // affair.
             Control::SettingsWanted { .. }
-            | Control::JobsChanged(_)
+            | Control::JobsChanged { .. }
             | Control::Peer { .. }
             | Control::StepsWanted { .. }
             | Control::StateWanted { .. }

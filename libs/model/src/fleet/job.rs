@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use strum::{Display, EnumIter, EnumString, IntoStaticStr};
 
-use super::id::{BatchId, GatewayId, GroupId, LegKind, PoolName, TenantId};
-use super::leg::Gate;
+use super::id::{
+    Attempt, BatchId, Dispatch, GatewayId, GroupId, LegId, LegKind, PoolName, TenantId,
+};
+use super::leg::{Gate, LegRecord, LegState};
 use super::shard::ShardIndex;
 use super::tag::{LoginTag, MailboxTag, RequestTag, SettingsTag};
 use super::time::Timestamp;
@@ -143,6 +145,45 @@ pub struct LegDraft {
     pub cap: Duration,
     /// The order with its sealed credential.
     pub payload: Payload,
+}
+
+impl JobDraft {
+    /// The row of one of its legs, stored at `now`: released already, or as its gate says.
+    /// `None` for a place that it does not have.
+    #[must_use]
+    pub fn leg(&self, index: u8, now: Timestamp, is_released: bool) -> Option<LegRecord> {
+        let leg = self.legs.get(usize::from(index))?;
+        let state = match leg.gate {
+            _ if is_released => LegState::Released,
+            Gate::Open => LegState::Ready,
+            Gate::AfterLeg(_) | Gate::AfterOthers => LegState::Blocked,
+        };
+        Some(LegRecord {
+            id: LegId { job: self.id, index },
+            tenant: self.tenant.clone(),
+            class: self.class,
+            kind: leg.kind.clone(),
+            gate: leg.gate,
+            group: leg.group.clone(),
+            shard: leg.shard,
+            pool: leg.pool.clone(),
+            mailbox: leg.mailbox,
+            login: leg.login,
+            cap: leg.cap,
+            state,
+            dispatch: Dispatch(u32::from(is_released)),
+            attempt: Attempt(0),
+            starts: 0,
+            started: Dispatch(0),
+            since: now,
+            returned: None,
+            due: None,
+            live_to: self.live_to.clone(),
+            traceparent: self.traceparent.clone(),
+            payload: leg.payload.clone(),
+            end: None,
+        })
+    }
 }
 
 /// A job's row.

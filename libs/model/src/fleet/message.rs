@@ -369,7 +369,13 @@ pub enum Control {
     Cancel(JobId),
     /// Jobs changed: whoever watches one reads it again. At most
     /// [`MOST_CHANGED`](Control::MOST_CHANGED) of them.
-    JobsChanged(Vec<JobId>),
+    JobsChanged {
+        /// All of them.
+        jobs: Vec<JobId>,
+        /// Those of them that were open after it: who only waits for the end need not look. An
+        /// older gateway names none.
+        open: Vec<JobId>,
+    },
     /// An operator asks a worker to drain.
     Drain(WorkerId),
     /// A leg says something to the other one of its pair, wherever that runs. A leg that
@@ -433,7 +439,7 @@ impl Control {
     pub fn audience(&self) -> Audience {
         match self {
             Self::Announce(_) => Audience::Everybody,
-            Self::SettingsWanted { .. } | Self::JobsChanged(_) | Self::State { .. } => {
+            Self::SettingsWanted { .. } | Self::JobsChanged { .. } | Self::State { .. } => {
                 Audience::Gateways
             }
             Self::Settings(_)

@@ -60,10 +60,12 @@ pub enum StoreError {
 }
 
 /// What became of a submission.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Submitted {
     /// What was decided.
     pub admission: Admission,
+    /// The legs that were released with it, to be published.
+    pub released: Vec<LegRecord>,
     /// Groups that have a leg to release now; empty unless accepted.
     pub wake: Vec<GroupId>,
 }
@@ -114,6 +116,10 @@ pub trait Store: Send + Sync + 'static {
     /// may be passed by as many jobs as are submitted at the same moment. Legs without a
     /// gate are `READY`, the others `BLOCKED`. Repeating it after a lost answer is
     /// harmless with a request id, and makes a second job without.
+    ///
+    /// Legs that the decision lets go at once are stored as [`Store::release`] would leave them,
+    /// which spares most jobs a transaction for each leg. It never waits for a group's lock: a
+    /// group that somebody else dispatches is none of the calm ones.
     fn submit(
         &self,
         draft: &JobDraft,
@@ -131,6 +137,13 @@ pub trait Store: Send + Sync + 'static {
         group: &GroupId,
         decide: impl Fn(&GroupView) -> Release + Send + Sync,
     ) -> impl Future<Output = Result<(Vec<LegRecord>, Release), StoreError>> + Send;
+
+    /// Whether a leg of the group waits, in one statement: after a leg has ended, mostly none does.
+    ///
+    /// Sees every leg that was committed before the call. So nobody is overlooked who asks after
+    /// the commit that freed a place: whoever makes a leg wait releases the group after that.
+    fn has_waiting(&self, group: &GroupId)
+    -> impl Future<Output = Result<bool, StoreError>> + Send;
 
     /// Notes that the broker has confirmed releases. Changes nothing of a leg that is not
     /// `RELEASED` with this dispatch: a result may have been quicker. A crash of the
@@ -191,6 +204,14 @@ pub trait Store: Send + Sync + 'static {
         tenant: &TenantId,
         job: JobId,
     ) -> impl Future<Output = Result<Option<JobView>, StoreError>> + Send;
+
+    /// One job of the tenant's without its legs, with its report if it has one: what a caller
+    /// who only waits for the end reads. One statement.
+    fn record(
+        &self,
+        tenant: &TenantId,
+        job: JobId,
+    ) -> impl Future<Output = Result<Option<JobRecord>, StoreError>> + Send;
 
     /// Jobs of a tenant, the newest first, beginning after `from`.
     fn jobs(

@@ -72,13 +72,19 @@ pub struct SubmitView {
     pub usage: Usage,
     /// What is known about the draft's logins, in the order of its legs.
     pub budgets: Vec<LoginBudget>,
+    /// The groups of its open legs in which nobody waits and which nobody else dispatches just
+    /// now, each once. Held until the job is stored, so that what is decided of them holds.
+    pub calm: Vec<GroupView>,
 }
 
 /// What becomes of a job that was submitted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Admission {
     /// It is stored.
-    Accept,
+    Accept {
+        /// Legs that are released with it, by their places in the draft: of calm groups only.
+        at_once: Vec<u8>,
+    },
     /// The request was accepted before: this is its job.
     Repeated(JobId),
     /// A validation with the same settings is running: its report serves both.

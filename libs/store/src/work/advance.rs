@@ -55,9 +55,13 @@ impl Work for Advance {
             }
         };
         let mut writes = Writes::default();
-        write_legs(&mut writes, &legs);
+        write_legs(&mut writes, &legs, change.job.is_some());
         write_ledger(&mut writes, &view, &change.ledger);
-        write_job(&mut writes, &view, change.job.as_ref());
+        match &change.job {
+            Some(job) => write_job(&mut writes, &view, job),
+            None if legs.is_empty() => touch_job(&mut writes, &view),
+            None => {}
+        }
         counts.write(&mut writes);
         if let Some(item) = &item {
             item.write(&mut writes);
@@ -117,24 +121,28 @@ fn check_job<'a>(
     Ok(new.state.is_final().then_some(new))
 }
 
-fn write_legs<'a>(writes: &mut Writes<'a>, legs: &[Step<'a>]) {
+/// Writes the legs' rows. Where the job's own row is not written, they count the change.
+fn write_legs<'a>(writes: &mut Writes<'a>, legs: &[Step<'a>], job_is_written: bool) {
     const LEG: Statement = Statement::of(
         "UPDATE legs SET class = $3, kind = $4, gate = $5, gate_leg = $6, zone = $7, name = $8, \
            shard = $9, pool = $10, mailbox = $11, login = $12, cap = $13, state = $14, \
            dispatch = $15, attempt = $16, starts = $17, started = $18, since = $19, due = $20, \
            live_to = $21, traceparent = $22, end_code = $23, end_retry = $24, \
            end_retry_min = $25, end_retry_max = $26, end_login = $27, end_submission = $28, \
-           end_report = $29, returned = $30, payload = coalesce($31, payload) \
+           end_report = $29, returned = $30, payload = coalesce($31, payload), \
+           revision = revision + $32 \
          WHERE job = $1 AND idx = $2",
     );
     let moved = legs.iter().filter(|(old, new)| old.group != new.group);
     group::know_all(writes, moved.map(|(_, new)| (&new.group, new.shard)));
+    let counted = u32::from(!job_is_written);
     let mut rows = Vec::new();
     for (old, new) in legs {
         // Unchanged bytes, which may be many, are not written again.
         let payload = (old.payload != new.payload).then_some(&new.payload);
         let mut values = leg::values(new);
         values.push(Value::maybe(payload, |payload| Value::Bytes(&payload.0)));
+        values.push(Value::number(counted));
         rows.push(values);
     }
     writes.each(LEG, rows);
@@ -161,18 +169,19 @@ fn write_ledger<'a>(writes: &mut Writes<'a>, view: &JobView, ledger: &'a [Ledger
     writes.each(ENTRY, rows);
 }
 
-/// Writes the job's row, or only that something of it has changed.
-fn write_job<'a>(writes: &mut Writes<'a>, view: &'a JobView, new: Option<&'a JobRecord>) {
+/// Notes that something has changed that has no row of its own.
+fn touch_job<'a>(writes: &mut Writes<'a>, view: &'a JobView) {
     const TOUCH: Statement = Statement::of("UPDATE jobs SET revision = revision + 1 WHERE id = $1");
+    writes.once(TOUCH, vec![Value::id(&view.job.id.0)]);
+}
+
+fn write_job<'a>(writes: &mut Writes<'a>, view: &'a JobView, new: &'a JobRecord) {
     const JOB: Statement = Statement::of(
         "UPDATE jobs SET revision = revision + 1, class = $2, state = $3, deadline = $4, \
            finished = $5, verdict = $6, traceparent = $7, report = $8, \
            payload = coalesce($9, payload) \
          WHERE id = $1",
     );
-    let Some(new) = new else {
-        return writes.once(TOUCH, vec![Value::id(&view.job.id.0)]);
-    };
     let finished: Option<Timestamp> =
         new.state.is_final().then(|| new.finished.unwrap_or(view.now));
     let payload = (view.job.payload != new.payload).then_some(&new.payload);

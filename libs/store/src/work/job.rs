@@ -2,7 +2,7 @@
 
 use mailfleet_model::JobId;
 use mailfleet_model::fleet::{
-    JobClass, JobFilter, JobPage, JobState, JobView, LegView, TenantId, Usage,
+    JobClass, JobFilter, JobPage, JobRecord, JobState, JobView, LegView, TenantId, Usage,
 };
 use strum::IntoEnumIterator;
 
@@ -66,6 +66,38 @@ impl Work for Job {
             futures::try_join!(tx.row(JOB, &key), tx.rows(Statement::of(LEGS), &id), tx.now(),)?;
         job.map(|job| view(job, legs, now)).transpose()
     }
+}
+
+pub(crate) struct Record {
+    pub(crate) tenant: TenantId,
+    pub(crate) job: JobId,
+}
+
+impl Work for Record {
+    type View = ();
+    type Answer = ();
+    type Output = Option<JobRecord>;
+    const OPERATION: &'static str = "read a job's row";
+    const ACCESS: Access = Access::Look;
+
+    async fn work(&self, tx: &impl Tx, _: &impl Decide<(), ()>) -> Result<Self::Output, Trouble> {
+        const RECORD: Statement = Statement::of(concat!(
+            "SELECT ",
+            job_columns!("j.report"),
+            ", (SELECT CAST(coalesce(sum(l.revision), 0) AS bigint) FROM legs l \
+                 WHERE l.job = j.id) \
+             FROM jobs j WHERE j.id = $1 AND j.tenant = $2"
+        ));
+        let key = [Value::id(&self.job.0), Value::Text(self.tenant.as_str())];
+        tx.row(RECORD, &key).await?.map(whole).transpose()
+    }
+}
+
+/// A job whose row ends with what its legs counted.
+fn whole(mut row: Row) -> Result<JobRecord, Trouble> {
+    let mut job = columns::read(&mut row)?;
+    job.version = job.version.saturating_add(row.number("revision")?);
+    Ok(job)
 }
 
 fn view(
@@ -135,10 +167,8 @@ impl Work for Jobs {
             }
         };
         let mut jobs = Vec::new();
-        for mut row in tx.rows(statement, &values).await? {
-            let mut job = columns::read(&mut row)?;
-            job.version = job.version.saturating_add(row.number("revision")?);
-            jobs.push(job);
+        for row in tx.rows(statement, &values).await? {
+            jobs.push(whole(row)?);
         }
         let limit = usize::try_from(self.limit).unwrap_or(usize::MAX);
         let has_more = limit < jobs.len();

@@ -60,6 +60,25 @@ async fn lock(tx: &impl Tx, group: &GroupId) -> Result<bool, Trouble> {
     Ok(tx.row(LOCK, &key(group)).await?.is_some())
 }
 
+pub(crate) struct HasWaiting {
+    pub(crate) group: GroupId,
+}
+
+impl Work for HasWaiting {
+    type View = ();
+    type Answer = ();
+    type Output = bool;
+    const OPERATION: &'static str = "see whether a leg waits";
+    const ACCESS: Access = Access::Look;
+
+    async fn work(&self, tx: &impl Tx, _: &impl Decide<(), ()>) -> Result<bool, Trouble> {
+        const WAITS: Statement = Statement::of(
+            "SELECT idx FROM legs WHERE state = 'READY' AND zone = $1 AND name = $2 LIMIT 1",
+        );
+        Ok(tx.row(WAITS, &key(&self.group)).await?.is_some())
+    }
+}
+
 /// Marks the chosen legs that are still waiting; returns them in the order chosen.
 async fn write(
     tx: &impl Tx,

@@ -5,22 +5,25 @@ use std::collections::BTreeSet;
 use futures::try_join;
 use mailfleet_model::JobId;
 use mailfleet_model::fleet::{
-    Admission, Gate, GroupId, JobDraft, JobState, LegDraft, LegState, LoginBudget, RequestTag,
-    SubmitView, Submitted, Timestamp,
+    Admission, Gate, GroupId, GroupView, JobDraft, JobState, LegDraft, LegRecord, LegState,
+    LoginBudget, RequestTag, SubmitView, Submitted, Timestamp,
 };
 
 use crate::columns::batch_or_nil;
 use crate::columns::leg::{draft_values, read_budget};
+use crate::config::Defaults;
 use crate::trouble::Trouble;
 use crate::tx::{Access, Decide, Statement, Tx, Work, Writes};
 use crate::value::Value;
 use crate::work::counts::{self, Counted, Counts};
+use crate::work::view;
 
 /// Most legs of a job.
 const LEGS: usize = 16;
 
 pub(crate) struct Submit {
     pub(crate) draft: JobDraft,
+    pub(crate) defaults: Defaults,
 }
 
 impl Work for Submit {
@@ -38,31 +41,56 @@ impl Work for Submit {
         if !(1..=LEGS).contains(&self.draft.legs.len()) {
             return Err(Trouble::corrupt(format_args!("a job has 1 to {LEGS} legs")));
         }
-        let (view, admission) = decide.decide(view(tx, &self.draft).await?)?;
-        let wake = match &admission {
-            Admission::Accept => {
+        let view = view(tx, &self.draft, &self.defaults).await?;
+        let (view, admission) = decide.decide(view)?;
+        let (released, wake) = match &admission {
+            Admission::Accept { at_once } => {
+                let released = released(&self.draft, &view, at_once)?;
                 check_batch(tx, &self.draft).await?;
-                let jobs = NewJobs::of(std::slice::from_ref(&self.draft));
+                let jobs = NewJobs { at_once, ..NewJobs::of(std::slice::from_ref(&self.draft)) };
                 let mut writes = Writes::default();
                 jobs.write(&mut writes, view.now);
                 tx.finish(&writes).await?;
-                jobs.wake()
+                (released, jobs.wake())
             }
-            Admission::Repeated(_) | Admission::Join(_) | Admission::Refuse(_) => Vec::new(),
+            Admission::Repeated(_) | Admission::Join(_) | Admission::Refuse(_) => {
+                (Vec::new(), Vec::new())
+            }
         };
-        Ok(Submitted { admission, wake })
+        Ok(Submitted { admission, released, wake })
     }
 }
 
-async fn view(tx: &impl Tx, draft: &JobDraft) -> Result<SubmitView, Trouble> {
-    let (now, repeated, running, usage, budgets) = try_join!(
+async fn view(tx: &impl Tx, draft: &JobDraft, defaults: &Defaults) -> Result<SubmitView, Trouble> {
+    let open = draft.legs.iter().filter(|leg| leg.gate == Gate::Open);
+    let groups: BTreeSet<&GroupId> = open.map(|leg| &leg.group).collect();
+    let (now, repeated, running, usage, budgets, calm) = try_join!(
         tx.now(),
         repeated(tx, draft),
         running(tx, draft),
         counts::usage(tx, &draft.tenant),
         budgets(tx, &draft.legs),
+        view::calm(tx, &groups, defaults),
     )?;
-    Ok(SubmitView { now, repeated, running, usage, budgets })
+    Ok(SubmitView { now, repeated, running, usage, budgets, calm })
+}
+
+/// The rows of the legs that go at once.
+fn released(
+    draft: &JobDraft,
+    view: &SubmitView,
+    at_once: &[u8],
+) -> Result<Vec<LegRecord>, Trouble> {
+    let mut released = Vec::new();
+    for index in at_once {
+        let leg = draft.leg(*index, view.now, true).filter(|leg| {
+            let is_calm = |group: &GroupView| group.settings.group == leg.group;
+            leg.gate == Gate::Open && view.calm.iter().any(is_calm)
+        });
+        let wrong = || Trouble::corrupt("a decision releases a leg that may not go");
+        released.push(leg.ok_or_else(wrong)?);
+    }
+    Ok(released)
 }
 
 async fn repeated(tx: &impl Tx, draft: &JobDraft) -> Result<Option<(JobId, RequestTag)>, Trouble> {
@@ -102,6 +130,8 @@ async fn budgets(tx: &impl Tx, legs: &[LegDraft]) -> Result<Vec<LoginBudget>, Tr
 /// Jobs to be stored, and what they add to counters.
 pub(crate) struct NewJobs<'a> {
     drafts: &'a [JobDraft],
+    /// The places of legs that are released already.
+    at_once: &'a [u8],
     counts: Counts,
 }
 
@@ -116,22 +146,62 @@ impl<'a> NewJobs<'a> {
                 state: JobState::Open,
             });
         }
-        Self { drafts, counts }
+        Self { drafts, at_once: &[], counts }
     }
 
     /// Writes them and their legs.
     pub(crate) fn write(&'a self, writes: &mut Writes<'a>, now: Timestamp) {
         super::group::know_all(writes, self.legs().map(|leg| (&leg.group, leg.shard)));
         insert_jobs(writes, self.drafts, now);
-        insert_legs(writes, self.drafts, now);
+        self.insert_legs(writes, now);
         self.counts.write(writes);
     }
 
     /// The groups that have a leg to release.
     pub(crate) fn wake(&self) -> Vec<GroupId> {
-        let ready = self.legs().filter(|leg| leg.gate == Gate::Open);
-        let ready: BTreeSet<GroupId> = ready.map(|leg| leg.group.clone()).collect();
+        let legs = self.drafts.iter().flat_map(|draft| (0..).zip(&draft.legs));
+        let ready = legs.filter(|(index, leg)| self.state(*index, leg) == LegState::Ready);
+        let ready: BTreeSet<GroupId> = ready.map(|(_, leg)| leg.group.clone()).collect();
         ready.into_iter().collect()
+    }
+
+    fn state(&self, index: u8, leg: &LegDraft) -> LegState {
+        match leg.gate {
+            _ if self.at_once.contains(&index) => LegState::Released,
+            Gate::Open => LegState::Ready,
+            Gate::AfterLeg(_) | Gate::AfterOthers => LegState::Blocked,
+        }
+    }
+
+    fn insert_legs(&self, writes: &mut Writes<'a>, now: Timestamp) {
+        const LEG: Statement = Statement::of(
+            "INSERT INTO legs (job, idx, tenant, class, batch, live_to, traceparent, since, state, \
+               dispatch, kind, gate, gate_leg, zone, name, shard, pool, mailbox, login, cap, \
+               payload) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, \
+               $18, $19, $20, $21)",
+        );
+        let mut rows = Vec::new();
+        for draft in self.drafts {
+            for (index, leg) in (0..).zip(&draft.legs) {
+                let state = self.state(index, leg);
+                let mut row = vec![
+                    Value::id(&draft.id.0),
+                    Value::number(index),
+                    Value::Text(draft.tenant.as_str()),
+                    Value::Text(draft.class.into()),
+                    batch_or_nil(draft.batch.as_ref()),
+                    Value::maybe(draft.live_to.as_ref(), |gateway| Value::Text(gateway.as_str())),
+                    Value::maybe(draft.traceparent.as_deref(), Value::Text),
+                    Value::time(now),
+                    Value::Text(state.into()),
+                    Value::number(u32::from(state == LegState::Released)),
+                ];
+                row.extend(draft_values(leg));
+                rows.push(row);
+            }
+        }
+        writes.each(LEG, rows);
     }
 
     fn legs(&self) -> impl Iterator<Item = &'a LegDraft> {
@@ -171,33 +241,4 @@ fn insert_jobs<'a>(writes: &mut Writes<'a>, drafts: &'a [JobDraft], now: Timesta
         ]);
     }
     writes.each(JOB, rows);
-}
-
-fn insert_legs<'a>(writes: &mut Writes<'a>, drafts: &'a [JobDraft], now: Timestamp) {
-    const LEG: Statement = Statement::of(
-        "INSERT INTO legs (job, idx, tenant, class, batch, live_to, traceparent, since, state, \
-           kind, gate, gate_leg, zone, name, shard, pool, mailbox, login, cap, payload) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, \
-           $19, $20)",
-    );
-    let mut rows = Vec::new();
-    for draft in drafts {
-        for (index, leg) in (0_u64..).zip(&draft.legs) {
-            let state = if leg.gate == Gate::Open { LegState::Ready } else { LegState::Blocked };
-            let mut row = vec![
-                Value::id(&draft.id.0),
-                Value::number(index),
-                Value::Text(draft.tenant.as_str()),
-                Value::Text(draft.class.into()),
-                batch_or_nil(draft.batch.as_ref()),
-                Value::maybe(draft.live_to.as_ref(), |gateway| Value::Text(gateway.as_str())),
-                Value::maybe(draft.traceparent.as_deref(), Value::Text),
-                Value::time(now),
-                Value::Text(state.into()),
-            ];
-            row.extend(draft_values(leg));
-            rows.push(row);
-        }
-    }
-    writes.each(LEG, rows);
 }

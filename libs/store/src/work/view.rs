@@ -5,7 +5,7 @@
 //! is kept, the oldest legs are read. Legs of a paused batch lie in a stretch of the index
 //! of their own, which is left out whole.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures::try_join;
 use mailfleet_model::fleet::{
@@ -17,6 +17,7 @@ use uuid::Uuid;
 use crate::columns::group as columns;
 use crate::columns::leg::{budget_columns, read_budget, read_id};
 use crate::config::Defaults;
+use crate::row::Row;
 use crate::trouble::Trouble;
 use crate::tx::{Statement, Tx};
 use crate::value::Value;
@@ -41,7 +42,16 @@ pub(crate) async fn see(
 ) -> Result<Seen, Trouble> {
     let of_group = key(group);
     let (row, stretches) = try_join!(tx.row(GROUP, &of_group), stretches(tx, group))?;
-    let mut row = row.ok_or_else(|| Trouble::corrupt("no look at a group"))?;
+    let row = row.ok_or_else(|| Trouble::corrupt("no look at a group"))?;
+    read_seen(row, group, defaults, stretches)
+}
+
+fn read_seen(
+    mut row: Row,
+    group: &GroupId,
+    defaults: &Defaults,
+    stretches: Vec<Stretch>,
+) -> Result<Seen, Trouble> {
     let now = row.time("now")?;
     let out = OutCount { interactive: row.number("interactive")?, bulk: row.number("bulk")? };
     let shard_out =
@@ -60,11 +70,43 @@ pub(crate) async fn see(
     Ok(Seen { now, settings, out, shard_out, dispatched, holds, stretches })
 }
 
+/// Groups in which nobody waits, and which are locked without a wait; the others are left out.
+pub(crate) async fn calm(
+    tx: &impl Tx,
+    groups: &BTreeSet<&GroupId>,
+    defaults: &Defaults,
+) -> Result<Vec<GroupView>, Trouble> {
+    const LOCK: Statement = Statement::of(
+        "SELECT shard FROM limit_groups WHERE zone = $1 AND name = $2 AND NOT EXISTS ( \
+           SELECT 1 FROM legs l WHERE l.state = 'READY' AND l.zone = $1 AND l.name = $2) \
+         FOR NO KEY UPDATE SKIP LOCKED",
+    );
+    let keys: Vec<_> = groups.iter().map(|group| key(group).to_vec()).collect();
+    // In this order: what is seen was committed before the lock.
+    let (locked, seen) = try_join!(tx.each(LOCK, &keys), tx.each(GROUP, &keys))?;
+    let mut calm = Vec::new();
+    for (group, (locked, seen)) in groups.iter().zip(locked.into_iter().zip(seen)) {
+        if let (false, Some(row)) = (locked.is_empty(), seen.into_iter().next()) {
+            let seen = read_seen(row, group, defaults, Vec::new())?;
+            calm.push(seen.into_view(Vec::new()));
+        }
+    }
+    Ok(calm)
+}
+
 /// Reads the rest of the view.
 pub(crate) async fn read(tx: &impl Tx, seen: Seen) -> Result<GroupView, Trouble> {
-    let Seen { now, settings, out, shard_out, dispatched, holds, stretches } = seen;
-    let lanes = fill(tx, &settings.group, keep(stretches)).await?;
-    Ok(GroupView { now, settings, out, shard_out, dispatched, holds, lanes })
+    let mut seen = seen;
+    let stretches = std::mem::take(&mut seen.stretches);
+    let lanes = fill(tx, &seen.settings.group, keep(stretches)).await?;
+    Ok(seen.into_view(lanes))
+}
+
+impl Seen {
+    fn into_view(self, lanes: Vec<Lane>) -> GroupView {
+        let Self { now, settings, out, shard_out, dispatched, holds, stretches: _ } = self;
+        GroupView { now, settings, out, shard_out, dispatched, holds, lanes }
+    }
 }
 
 /// One statement: each costs more than what it reads.

@@ -8,7 +8,13 @@ use mailfleet_model::leg::{LoginOutcome, Submission};
 use mailfleet_model::{FaultCode, Retry, Verdict};
 
 pub(crate) fn accept(_: &SubmitView) -> Admission {
-    Admission::Accept
+    Admission::Accept { at_once: Vec::new() }
+}
+
+/// Lets these legs go at once.
+pub(crate) fn at_once(legs: &[u8]) -> impl Fn(&SubmitView) -> Admission + Send + Sync {
+    let at_once = legs.to_vec();
+    move |_| Admission::Accept { at_once: at_once.clone() }
 }
 
 /// As the engine admits: a repetition gets its job, the same settings are joined.
@@ -16,7 +22,7 @@ pub(crate) fn admit(view: &SubmitView) -> Admission {
     match (view.repeated, view.running) {
         (Some((job, _)), _) => Admission::Repeated(job),
         (None, Some(job)) => Admission::Join(job),
-        (None, None) => Admission::Accept,
+        (None, None) => accept(view),
     }
 }
 

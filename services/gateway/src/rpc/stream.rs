@@ -9,7 +9,7 @@ use std::time::Duration;
 use mailfleet_api::v1;
 use mailfleet_api::v1::validate_response::Event;
 use mailfleet_engine::collect::Event as JobEvent;
-use mailfleet_model::fleet::{GatewayQueue, JobState, Store, StoreError};
+use mailfleet_model::fleet::{GatewayQueue, Store, StoreError};
 use mailfleet_remedy::Language;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout};
@@ -18,7 +18,7 @@ use tonic::Status;
 use crate::gateway::Gateway;
 use crate::status;
 use crate::tenants::Caller;
-use crate::watch::{Heard, Watch};
+use crate::watch::{Change, Heard, Watch};
 
 /// Events that wait for a slow reader before further ones are dropped. A validation has
 /// about sixty.
@@ -95,7 +95,7 @@ impl<S: Store, Q: GatewayQueue> Stream<S, Q> {
                     self.advance(&JobEvent::Deadline).await;
                 }
                 heard = self.watch.next() => match heard {
-                    Heard::Changed => look = true,
+                    Heard::Changed(change) => look = change == Change::MayBeOver,
                     Heard::Step(event) => self.step(&event),
                 },
             }
@@ -118,14 +118,14 @@ impl<S: Store, Q: GatewayQueue> Stream<S, Q> {
 
     async fn report(&self) -> Result<Option<Answer>, StoreError> {
         let (gateway, job) = (&self.gateway, self.watch.job);
-        let versions = gateway.store.versions(&[job]).await?;
-        match versions.first() {
-            Some((_, _, JobState::Open)) => return Ok(None),
-            Some((_, _, JobState::Done | JobState::Cancelled)) | None => {}
+        let record = gateway.store.record(&self.caller.tenant.name, job).await?;
+        let Some(record) = record else {
+            return Ok(Some(Err(status::no_such_job(self.language))));
+        };
+        if !record.state.is_final() {
+            return Ok(None);
         }
-        let view = gateway.store.job(&self.caller.tenant.name, job).await?;
-        let Some(view) = view else { return Ok(Some(Err(status::no_such_job(self.language)))) };
-        let report = gateway.report(&view.job, self.language);
+        let report = gateway.report(&record, self.language);
         Ok(Some(match report {
             Some(report) => answer(Event::Report(report)),
             None => Err(status::unreadable(job, self.language)),

@@ -78,7 +78,7 @@ impl<S: Store, Q: GatewayQueue> Watching<S, Q> {
                 }
             }
             // Nobody asked for steps here.
-            let changed = async { while self.watch.next().await != Heard::Changed {} };
+            let changed = async { while !matches!(self.watch.next().await, Heard::Changed(_)) {} };
             tokio::select! {
                 () = stop.cancelled() => {
                     let last = Err(status::job_goes_on(self.watch.job, self.language));

@@ -9,9 +9,9 @@ use mailfleet_model::fleet::{
     Added, Admission, BatchChange, BatchDraft, BatchId, BatchOpened, BatchRecord, BatchReport,
     BatchView, CauseCount, Census, Dispatch, Erased, Fed, Forgotten, GroupId, GroupKey,
     GroupLimits, GroupOccupancy, GroupSettings, GroupView, ItemDraft, ItemFilter, ItemRecord,
-    JobChange, JobDraft, JobFilter, JobPage, JobState, JobView, LegId, LegRecord, Notice,
-    NoticeAges, NoticePage, NoticeTurn, Recent, Release, ShardIndex, Store, StoreError, SubmitView,
-    Submitted, TenantId, Timestamp, Usage, ZoneName,
+    JobChange, JobDraft, JobFilter, JobPage, JobRecord, JobState, JobView, LegId, LegRecord,
+    Notice, NoticeAges, NoticePage, NoticeTurn, Recent, Release, ShardIndex, Store, StoreError,
+    SubmitView, Submitted, TenantId, Timestamp, Usage, ZoneName,
 };
 use mailfleet_store::{Config as StoreConfig, Defaults, SqliteStore};
 
@@ -82,6 +82,10 @@ impl Store for TestStore {
         self.there()?.release(group, decide).await
     }
 
+    async fn has_waiting(&self, group: &GroupId) -> Result<bool, StoreError> {
+        self.there()?.has_waiting(group).await
+    }
+
     async fn mark_published(&self, legs: &[(LegId, Dispatch)]) -> Result<(), StoreError> {
         self.there()?.mark_published(legs).await
     }
@@ -120,6 +124,10 @@ impl Store for TestStore {
 
     async fn job(&self, tenant: &TenantId, job: JobId) -> Result<Option<JobView>, StoreError> {
         self.there()?.job(tenant, job).await
+    }
+
+    async fn record(&self, tenant: &TenantId, job: JobId) -> Result<Option<JobRecord>, StoreError> {
+        self.there()?.record(tenant, job).await
     }
 
     async fn jobs(

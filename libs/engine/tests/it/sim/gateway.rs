@@ -13,7 +13,8 @@ use mailfleet_engine::witness::Witness;
 use mailfleet_model::fleet::{
     Admission, Control, Gate, GroupId, GroupSettings, JobClass, JobDraft, JobRecord, JobState,
     JobView, LegDraft, LegMessage, LegRecord, LegState, LoginTag, MailboxTag, Outcome, Payload,
-    Quota, RequestKey, RequestTag, SettingsTag, StartAnswer, StartRule, WorkerMessage, shard_of,
+    Quota, RequestKey, RequestTag, SettingsTag, StartAnswer, StartRule, Submitted, WorkerMessage,
+    shard_of,
 };
 use mailfleet_model::{FaultCode, JobId, Verdict};
 use uuid::Uuid;
@@ -185,11 +186,15 @@ impl World {
         let draft = self.draft(plan);
         let quota = Quota { interactive: 1_000, bulk: 1_000, retry_after: millis(1_000) };
         let rules = self.rules.dispatch.clone();
-        let gate = Gatekeeper { quota, blocked: None, rules: &rules };
-        let (admission, wake) = self.store.submit(&draft, |view| admit(view, &draft, &gate));
+        let gate = Gatekeeper { quota, blocked: None, publishes: true, rules: &rules };
+        let Submitted { admission, released, wake } =
+            self.store.submit(&draft, |view| admit(view, &draft, &gate));
+        for leg in released {
+            self.publish_released(index, leg);
+        }
         self.wake_groups(index, wake);
         let answer = match admission {
-            Admission::Accept => Answer::Job(draft.id),
+            Admission::Accept { .. } => Answer::Job(draft.id),
             Admission::Repeated(job) | Admission::Join(job) => Answer::Job(job),
             Admission::Refuse(_) => Answer::Refused,
         };
@@ -322,13 +327,17 @@ impl World {
         }
     }
 
+    fn publish_released(&mut self, index: usize, leg: LegRecord) {
+        let (after, committed) = (self.step(), self.now);
+        let rule = if leg.dispatch.0 == 1 { StartRule::Free } else { StartRule::Ask };
+        self.gateway_later(index, after, ForGateway::Publish(Box::new(leg), rule, committed));
+    }
+
     fn dispatch_group(&mut self, index: usize, group: &GroupId) {
         let rules = self.rules.dispatch.clone();
         let (legs, decided) = self.store.release(group, |view| release(view, &rules));
         for leg in legs {
-            let (after, committed) = (self.step(), self.now);
-            let rule = if leg.dispatch.0 == 1 { StartRule::Free } else { StartRule::Ask };
-            self.gateway_later(index, after, ForGateway::Publish(Box::new(leg), rule, committed));
+            self.publish_released(index, leg);
         }
         let refused = decided.refused.into_iter().map(|leg| (leg, JobEvent::Refused(leg)));
         let shut_out = decided.shut_out.into_iter().map(|leg| (leg, JobEvent::ShutOut(leg)));

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use mailfleet_model::JobId;
 use mailfleet_model::fleet::{
-    Admission, Attempt, BatchId, Dispatch, Gate, GroupHolds, GroupId, GroupKey, GroupLimits,
-    GroupSettings, GroupView, JobChange, JobClass, JobDraft, JobRecord, JobState, JobView, Lane,
-    LegId, LegRecord, LegState, LegView, LoginBudget, LoginTag, OutCount, ReadyLeg, Release,
-    RequestTag, SettingsTag, SubmitView, TenantId, Timestamp, Usage,
+    Admission, BatchId, Dispatch, GroupHolds, GroupId, GroupKey, GroupLimits, GroupSettings,
+    GroupView, JobChange, JobClass, JobDraft, JobRecord, JobState, JobView, Lane, LegId, LegRecord,
+    LegState, LegView, LoginBudget, LoginTag, OutCount, ReadyLeg, Release, RequestTag, SettingsTag,
+    SubmitView, Submitted, TenantId, Timestamp, Usage,
 };
 
 use super::batches::BatchRow;
@@ -45,16 +45,24 @@ impl Store {
         &mut self,
         draft: &JobDraft,
         decide: impl Fn(&SubmitView) -> Admission,
-    ) -> (Admission, Vec<GroupId>) {
+    ) -> Submitted {
         let admission = decide(&self.submit_view(draft));
-        if admission != Admission::Accept {
-            return (admission, Vec::new());
-        }
-        (admission, self.insert(draft))
+        let Admission::Accept { at_once } = &admission else {
+            return Submitted { admission, released: Vec::new(), wake: Vec::new() };
+        };
+        let wake = self.insert_some(draft, at_once);
+        let legs = &self.rows[&draft.id].legs;
+        let released = legs.iter().filter(|leg| leg.state == LegState::Released).cloned();
+        let released = released.collect();
+        Submitted { admission, released, wake }
     }
 
     /// Writes the rows of a job; the groups to dispatch.
     pub(crate) fn insert(&mut self, draft: &JobDraft) -> Vec<GroupId> {
+        self.insert_some(draft, &[])
+    }
+
+    fn insert_some(&mut self, draft: &JobDraft, at_once: &[u8]) -> Vec<GroupId> {
         let (id, tenant) = (draft.id, draft.tenant.clone());
         if let Some(request) = &draft.request {
             let key = (tenant.clone(), request.id.clone());
@@ -75,34 +83,9 @@ impl Store {
             traceparent: None,
             payload: draft.payload.clone(),
         };
-        let legs: Vec<LegRecord> = (0..)
-            .zip(&draft.legs)
-            .map(|(index, leg)| LegRecord {
-                id: LegId { job: id, index },
-                tenant: draft.tenant.clone(),
-                class: draft.class,
-                kind: leg.kind.clone(),
-                gate: leg.gate,
-                group: leg.group.clone(),
-                shard: leg.shard,
-                pool: leg.pool.clone(),
-                mailbox: leg.mailbox,
-                login: leg.login,
-                cap: leg.cap,
-                state: if leg.gate == Gate::Open { LegState::Ready } else { LegState::Blocked },
-                dispatch: Dispatch(0),
-                attempt: Attempt(0),
-                starts: 0,
-                started: Dispatch(0),
-                since: self.now,
-                returned: None,
-                due: None,
-                live_to: None,
-                traceparent: None,
-                payload: leg.payload.clone(),
-                end: None,
-            })
-            .collect();
+        let places = 0..u8::try_from(draft.legs.len()).expect("few");
+        let leg = |index| draft.leg(index, self.now, at_once.contains(&index)).expect("its leg");
+        let legs: Vec<LegRecord> = places.map(leg).collect();
         let wake = legs.iter().map(|leg| leg.group.clone()).collect();
         self.rows.insert(id, Row { job, legs, settings: draft.settings });
         self.open.insert(id);
@@ -124,7 +107,18 @@ impl Store {
             running: self.open_rows().find(same).map(|row| row.job.id),
             usage: Usage::default(),
             budgets: draft.legs.iter().map(|leg| self.budget(leg.login, &leg.group)).collect(),
+            calm: self.calm(draft),
         }
+    }
+
+    fn calm(&self, draft: &JobDraft) -> Vec<GroupView> {
+        let groups: BTreeSet<&GroupId> = draft.legs.iter().map(|leg| &leg.group).collect();
+        let waits = |group: &GroupId| {
+            let ready = |leg: &LegRecord| leg.state == LegState::Ready && leg.group == *group;
+            self.open_legs().any(ready)
+        };
+        let calm = groups.into_iter().filter(|group| !waits(group));
+        calm.map(|group| self.group_view(group)).collect()
     }
 
     fn budget(&self, login: LoginTag, group: &GroupId) -> LoginBudget {

@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use mailfleet_model::Verdict;
 use mailfleet_model::fleet::{
-    Admission, JobDraft, JobFilter, JobState, LegState, OutCount, Store, SubmitView, Usage,
+    Admission, GroupView, JobDraft, JobFilter, JobState, LegState, OutCount, Store, SubmitView,
+    Usage,
 };
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
@@ -64,7 +65,8 @@ async fn submit_twice(place: &impl Place, same: fn(u128, u8) -> JobDraft) {
             }
         });
         let submitted = submitted.await;
-        let winner = submitted.iter().find(|(_, admission)| *admission == Admission::Accept);
+        let winner =
+            submitted.iter().find(|(_, admission)| matches!(admission, Admission::Accept { .. }));
         let (winner, _) = winner.expect("one is accepted");
         let others = submitted.iter().filter(|(id, _)| id != winner);
         for (_, admission) in others {
@@ -152,6 +154,36 @@ pub(crate) async fn dispatchers_together_keep_to_the_window(place: &impl Place) 
         }
     }
     assert_eq!(released.len(), 40);
+}
+
+pub(crate) async fn submissions_together_keep_to_the_window(place: &impl Place) {
+    const WINDOW: u32 = 5;
+    let stores = gateways(place, 4).await;
+    submit(&*stores[0], &draft(1)).await;
+    let free = |view: &SubmitView| {
+        let is_free = |group: &GroupView| group.out.interactive < WINDOW;
+        let at_once = if view.calm.iter().any(is_free) { vec![0] } else { Vec::new() };
+        Admission::Accept { at_once }
+    };
+    let mut n_released = release(&*stores[0], "a", 1).await.len();
+    let mut at_once = 0;
+    for round in 0..10 {
+        let submitted = together(&stores, |at, store| {
+            let number = 10 + 4 * round + u128::try_from(at).expect("a small number");
+            async move { store.submit(&draft(number), free).await.unwrap().released }
+        });
+        at_once += submitted.await.iter().flatten().count();
+        let view = views::seen(&*stores[0], &group("a")).await;
+        assert!(view.out.interactive <= WINDOW, "the window was passed: {:?}", view.out);
+        // What waits goes out in its turn, and all of it ends: the group is calm again.
+        n_released += release(&*stores[0], "a", 40).await.len();
+        let filter = JobFilter { states: vec![JobState::Open], ..JobFilter::default() };
+        for open in stores[0].jobs(&crm(), &filter, None, 99).await.unwrap().jobs {
+            stores[0].advance(open.id, collect(0, Verdict::Healthy)).await.unwrap();
+        }
+    }
+    assert_eq!(at_once + n_released, 41, "each leg went out once");
+    assert!(0 < at_once, "none went with its job");
 }
 
 pub(crate) async fn sweepers_share_the_rows(place: &impl Place) {

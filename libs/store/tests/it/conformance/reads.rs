@@ -85,6 +85,22 @@ pub(crate) async fn versions_are_read_many_at_once(place: &impl Place) {
     assert_eq!(store.versions(&many).await.unwrap().len(), 3);
 }
 
+pub(crate) async fn a_jobs_row_is_read_without_its_legs(place: &impl Place) {
+    let store = place.open().await;
+    for number in 1..=2 {
+        submit(&store, &draft(number)).await;
+    }
+    release(&store, "a", 2).await;
+    store.advance(job(2), collect(0, Verdict::Healthy)).await.unwrap();
+    for number in 1..=2 {
+        let record = store.record(&crm(), job(number)).await.unwrap();
+        assert_eq!(record, Some(read(&store, number).await.job));
+        assert_eq!(record.is_some_and(|job| job.report.is_some()), number == 2);
+    }
+    assert_eq!(store.record(&tenant("other"), job(1)).await.unwrap(), None);
+    assert_eq!(store.record(&crm(), job(3)).await.unwrap(), None);
+}
+
 pub(crate) async fn usage_is_counted_by_class(place: &impl Place) {
     let store = place.open().await;
     let usage = async || store.usage(&crm()).await.unwrap();

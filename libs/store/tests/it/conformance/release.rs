@@ -38,6 +38,19 @@ pub(crate) async fn legs_are_released_in_the_order_chosen(place: &impl Place) {
     assert!(before.job.version < after.job.version, "watchers see a release");
 }
 
+pub(crate) async fn a_leg_that_waits_is_seen_by_whoever_asks_after_it(place: &impl Place) {
+    let store = place.open().await;
+    let waits = async |key| store.has_waiting(&group(key)).await.unwrap();
+    assert!(!waits("a").await, "nobody knows the group");
+    submit(&store, &draft(1)).await;
+    submit(&store, &draft(2)).await;
+    assert!(waits("a").await && !waits("b").await);
+    release(&store, "a", 1).await;
+    assert!(waits("a").await);
+    release(&store, "a", 2).await;
+    assert!(!waits("a").await, "what is out does not wait");
+}
+
 pub(crate) async fn only_waiting_legs_of_the_group_are_released(place: &impl Place) {
     let store = place.open().await;
     for number in 1..=3 {

@@ -7,12 +7,12 @@ use mailfleet_model::JobId;
 use mailfleet_model::Verdict;
 use mailfleet_model::fleet::{
     Admission, Attempt, Dispatch, Gate, JobClass, JobDraft, JobRecord, JobState, LegDraft, LegId,
-    LegRecord, LegState, MailboxTag, Payload, RequestTag, ShardIndex, Store, SubmitView, TenantId,
-    Timestamp, Usage,
+    LegRecord, LegState, MailboxTag, OutCount, Payload, RequestTag, ShardIndex, Store, SubmitView,
+    TenantId, Timestamp, Usage,
 };
 
 use super::{Place, assert_corrupt, batches, read, release, submit};
-use crate::decisions::{accept, admit, collect, note_refusal, refuse};
+use crate::decisions::{accept, admit, at_once, collect, note_refusal, refuse};
 use crate::samples::{self, crm, draft, group, leg_draft, tenant};
 
 /// What admission saw.
@@ -129,7 +129,60 @@ fn any_view() -> SubmitView {
         running: None,
         usage: mailfleet_model::fleet::Usage::default(),
         budgets: Vec::new(),
+        calm: Vec::new(),
     }
+}
+
+pub(crate) async fn legs_of_calm_groups_go_with_their_job(place: &impl Place) {
+    let store = place.open().await;
+    let in_b = LegDraft { group: group("b"), shard: ShardIndex(2), ..leg_draft() };
+    let gated = LegDraft { gate: Gate::AfterOthers, ..leg_draft() };
+    let both = |number| samples::with_legs(number, vec![leg_draft(), in_b.clone(), gated.clone()]);
+    let calm = async |draft: &JobDraft| {
+        let calm = seen(&store, draft).await.calm;
+        assert!(calm.iter().all(|group| group.lanes.is_empty()));
+        calm.into_iter().map(|group| (group.settings.group, group.out)).collect::<Vec<_>>()
+    };
+    assert!(calm(&both(1)).await.is_empty(), "nobody knows these groups");
+    submit(&store, &both(1)).await;
+    assert!(calm(&both(2)).await.is_empty(), "a leg waits in both");
+    release(&store, "a", 9).await;
+    let out = |interactive| OutCount { interactive, bulk: 0 };
+    assert_eq!(calm(&both(2)).await, [(group("a"), out(1))]);
+    release(&store, "b", 9).await;
+    assert_eq!(calm(&both(2)).await, [(group("a"), out(1)), (group("b"), out(1))]);
+
+    let before = store.now().await.unwrap();
+    let submitted = store.submit(&both(2), at_once(&[1])).await.unwrap();
+    assert_eq!(submitted.wake, [group("a")], "the other one is released already");
+    let view = read(&store, 2).await;
+    let legs: Vec<LegRecord> = view.legs.iter().map(|leg| leg.leg.clone()).collect();
+    assert_eq!(submitted.released, [legs[1].clone()]);
+    let expect: Vec<_> = (0..3).map(|index| leg_of(&both(2), index, view.job.created)).collect();
+    let (state, dispatch) = (LegState::Released, Dispatch(1));
+    let released = LegRecord { state, dispatch, ..expect[1].clone() };
+    assert_eq!(legs, [expect[0].clone(), released, expect[2].clone()]);
+    assert!(before <= view.job.created && view.job.version == 1);
+    // It is out, and is found if nobody publishes it.
+    assert_eq!(calm(&both(3)).await, [(group("b"), out(2))]);
+    let lost = store.unpublished(Duration::ZERO, 9).await.unwrap();
+    assert!(lost.iter().any(|leg| leg.id == submitted.released[0].id));
+    let next = store.advance(samples::job(2), collect(1, Verdict::Healthy)).await.unwrap();
+    assert_eq!(next.expect("the job").1, [group("b")], "its place is free");
+}
+
+pub(crate) async fn a_leg_that_may_not_go_with_its_job_is_corrupt(place: &impl Place) {
+    let store = place.open().await;
+    assert_corrupt(store.submit(&draft(1), at_once(&[0])).await);
+    submit(&store, &draft(1)).await;
+    assert_corrupt(store.submit(&draft(2), at_once(&[0])).await);
+    release(&store, "a", 1).await;
+    let gated = LegDraft { gate: Gate::AfterOthers, ..leg_draft() };
+    let two = samples::with_legs(2, vec![leg_draft(), gated]);
+    assert_corrupt(store.submit(&two, at_once(&[1])).await);
+    assert_corrupt(store.submit(&two, at_once(&[2])).await);
+    assert_eq!(store.job(&crm(), samples::job(2)).await.unwrap(), None);
+    assert_eq!(store.submit(&two, at_once(&[0])).await.unwrap().released.len(), 1);
 }
 
 pub(crate) async fn a_repeated_request_is_recognised(place: &impl Place) {

@@ -63,8 +63,9 @@ async fn waiting_job(gateway: &Gateway<SqliteStore, InProcessGateway>, caller: &
             payload: leg.payload,
         }],
     };
-    let stored = gateway.store.submit(&draft, |_| Admission::Accept).await.expect("it is stored");
-    assert_eq!(stored.admission, Admission::Accept);
+    let accept = |_: &_| Admission::Accept { at_once: Vec::new() };
+    let stored = gateway.store.submit(&draft, accept).await.expect("it is stored");
+    assert!(matches!(stored.admission, Admission::Accept { .. }));
 }
 
 #[tokio::test(start_paused = true)]
