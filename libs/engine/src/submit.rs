@@ -71,11 +71,14 @@ fn over_budget(view: &SubmitView, draft: &JobDraft, rules: &DispatchRules) -> Op
 
 #[cfg(test)]
 mod tests {
+    use std::num::NonZeroU32;
     use std::time::Duration;
 
     use mailfleet_model::JobId;
     use mailfleet_model::fleet::{
-        JobClass, LoginBudget, Payload, RequestKey, RequestTag, SettingsTag, Timestamp, Usage,
+        Gate, GroupHolds, GroupId, GroupKey, GroupLimits, GroupSettings, GroupView, JobClass,
+        LegDraft, LoginBudget, LoginTag, MailboxTag, OutCount, Payload, RequestKey, RequestTag,
+        SettingsTag, ShardIndex, Timestamp, Usage,
     };
     use uuid::Uuid;
 
@@ -137,6 +140,47 @@ mod tests {
         };
         check(&running, None, Admission::Join(EARLIER));
         check(&running, Some(1), Admission::Refuse(Refusal::TargetNotAllowed { leg: 1 }));
+    }
+
+    #[test]
+    fn nothing_goes_at_once_while_nothing_would_be_published() {
+        let group = GroupId {
+            zone: "z".parse().expect("a name"),
+            key: GroupKey::new("imap:192.0.2.1").expect("a key"),
+        };
+        let leg = LegDraft {
+            kind: "incoming".parse().expect("a name"),
+            gate: Gate::Open,
+            group: group.clone(),
+            shard: ShardIndex(0),
+            pool: "default".parse().expect("a name"),
+            mailbox: MailboxTag([0; 32]),
+            login: LoginTag([0; 32]),
+            cap: Duration::from_secs(60),
+            payload: Payload::default(),
+        };
+        let limits = GroupLimits {
+            concurrency: NonZeroU32::new(10).expect("not zero"),
+            per_source: None,
+            rate: None,
+        };
+        let calm = GroupView {
+            now: Timestamp(0),
+            settings: GroupSettings { group, limits, paused: false, version: 0 },
+            out: OutCount::default(),
+            shard_out: OutCount::default(),
+            dispatched: Timestamp(0),
+            holds: GroupHolds::default(),
+            lanes: Vec::new(),
+        };
+        let (draft, view) =
+            (JobDraft { legs: vec![leg], ..draft() }, SubmitView { calm: vec![calm], ..view() });
+        let rules = DispatchRules::default();
+        let quota = Quota { interactive: 2, bulk: 1, retry_after: Duration::from_secs(5) };
+        for (publishes, at_once) in [(true, vec![0]), (false, Vec::new())] {
+            let gate = Gatekeeper { quota, blocked: None, publishes, rules: &rules };
+            assert_eq!(admit(&view, &draft, &gate), Admission::Accept { at_once });
+        }
     }
 
     #[test]

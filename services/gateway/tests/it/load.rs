@@ -56,6 +56,24 @@ async fn whoever_submits_too_fast_is_told_to_slow_down() {
 }
 
 #[tokio::test]
+async fn what_nobody_has_to_wait_for_is_on_its_way_with_its_acceptance() {
+    let server = mail(Server::pop3()).await;
+    let world = World::start(config()).await;
+    let check = async |place| {
+        let asked = pop3_apart(&server, place);
+        let stream = world.client().await.validate(asked).await.expect("accepted").into_inner();
+        assert_eq!(report(stream).await.verdict(), Verdict::Healthy);
+    };
+    check(50).await;
+    let of_a_new_server = world.ground.store.dispatches();
+    assert!(0 < of_a_new_server, "its group was not there to be locked");
+    for place in 51..54 {
+        check(place).await;
+    }
+    assert_eq!(world.ground.store.dispatches(), of_a_new_server);
+}
+
+#[tokio::test]
 async fn whoever_waits_for_a_mail_server_is_served_in_turn() {
     served_in_turn(narrow()).await;
 }

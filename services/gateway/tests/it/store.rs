@@ -22,6 +22,7 @@ pub(crate) struct TestStore {
     away: AtomicBool,
     batch_looks: AtomicU64,
     items_added: AtomicU64,
+    dispatches: AtomicU64,
 }
 
 impl TestStore {
@@ -34,6 +35,7 @@ impl TestStore {
             away: AtomicBool::new(false),
             batch_looks: AtomicU64::new(0),
             items_added: AtomicU64::new(0),
+            dispatches: AtomicU64::new(0),
         }
     }
 
@@ -50,6 +52,11 @@ impl TestStore {
     /// How many items of batches were stored.
     pub(crate) fn items_added(&self) -> u64 {
         self.items_added.load(Ordering::SeqCst)
+    }
+
+    /// How often a group was dispatched.
+    pub(crate) fn dispatches(&self) -> u64 {
+        self.dispatches.load(Ordering::SeqCst)
     }
 
     fn there(&self) -> Result<&SqliteStore, StoreError> {
@@ -79,6 +86,7 @@ impl Store for TestStore {
         group: &GroupId,
         decide: impl Fn(&GroupView) -> Release + Send + Sync,
     ) -> Result<(Vec<LegRecord>, Release), StoreError> {
+        self.dispatches.fetch_add(1, Ordering::SeqCst);
         self.there()?.release(group, decide).await
     }
 
