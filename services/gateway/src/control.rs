@@ -4,16 +4,19 @@
 //! while the broker was slow.
 
 use std::collections::{HashMap, HashSet};
+use std::future::pending;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use futures::StreamExt as _;
+use futures::stream::FuturesUnordered;
 use mailfleet_model::JobId;
 use mailfleet_model::fleet::{
     Control, ControlLink, GatewayQueue, ShardIndex, Store, WorkerId, ZoneName,
 };
 use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinSet;
-use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until};
 
 use crate::gateway::Gateway;
 use crate::states::Answer;
@@ -31,6 +34,8 @@ const MOST_CHANGES: usize = 10_000;
 /// How long jobs that changed and are still open wait for the next one that is over: too short
 /// for anyone who looks at a job's progress.
 const COMPANY: Duration = Duration::from_millis(50);
+/// Messages about changed jobs that wait for the broker's word at most.
+const UNDER_WAY: usize = 64;
 
 /// The link, as long as there is one.
 #[derive(Debug)]
@@ -86,6 +91,19 @@ impl<L: ControlLink> Link<L> {
         }
     }
 
+    /// What is to be told.
+    fn take_changes(&self) -> Vec<Control> {
+        let changes =
+            std::mem::take(&mut *self.changes.lock().unwrap_or_else(PoisonError::into_inner));
+        let changes: Vec<(JobId, Change)> = changes.into_iter().collect();
+        let told = |changes: &[(JobId, Change)]| {
+            let jobs = changes.iter().map(|(job, _)| *job).collect();
+            let open = changes.iter().filter(|(_, change)| *change == Change::Open);
+            Control::JobsChanged { jobs, open: open.map(|(job, _)| *job).collect() }
+        };
+        changes.chunks(Control::MOST_CHANGED).map(told).collect()
+    }
+
     /// Whether there is a link.
     pub(crate) fn is_up(&self) -> bool {
         self.get().is_some()
@@ -103,17 +121,29 @@ impl<L: ControlLink> Link<L> {
 /// Tells everybody about changed jobs for ever.
 pub(crate) async fn tell_changes<S: Store, Q: GatewayQueue>(gateway: Arc<Gateway<S, Q>>) {
     let link = &gateway.link;
+    // Nobody's report waits for the broker's word on another one.
+    let mut under_way = FuturesUnordered::new();
+    let mut due: Option<Instant> = None;
     loop {
-        link.changed.notified().await;
-        let _ = timeout(COMPANY, link.over.notified()).await;
-        let changes =
-            std::mem::take(&mut *link.changes.lock().unwrap_or_else(PoisonError::into_inner));
-        let changes: Vec<(JobId, Change)> = changes.into_iter().collect();
-        for changes in changes.chunks(Control::MOST_CHANGED) {
-            let jobs = changes.iter().map(|(job, _)| *job).collect();
-            let open = changes.iter().filter(|(_, change)| *change == Change::Open);
-            let open = open.map(|(job, _)| *job).collect();
-            link.broadcast(&Control::JobsChanged { jobs, open }).await;
+        let is_free = under_way.len() < UNDER_WAY;
+        let company = async {
+            match due {
+                Some(due) => sleep_until(due).await,
+                None => pending().await,
+            }
+        };
+        tokio::select! {
+            Some(()) = under_way.next() => continue,
+            () = link.over.notified(), if is_free => {}
+            () = company, if is_free => {}
+            () = link.changed.notified(), if due.is_none() => {
+                due = Some(Instant::now() + COMPANY);
+                continue;
+            }
+        }
+        due = None;
+        for changed in link.take_changes() {
+            under_way.push(async move { link.broadcast(&changed).await });
         }
     }
 }

@@ -246,10 +246,14 @@ impl<S: Store, Q: GatewayQueue> Gateway<S, Q> {
             let (change, answer) = advance(view, &event, &composer, &self.rules);
             let ended = ended(view, &change);
             let changed = !change.is_empty();
-            (change, (answer, changed, ended, view.job.class))
+            let last = ended.as_ref().and(change.job.clone());
+            let last = last.filter(|_| self.watchers.watches(job));
+            (change, (answer, changed, ended, last, view.job.class))
         };
         let advanced = self.store.advance(job, decide).await?;
-        let Some(((answer, changed, ended, class), wake)) = advanced else { return Ok(None) };
+        let Some(((answer, changed, ended, last, class), wake)) = advanced else {
+            return Ok(None);
+        };
         if is_duplicate(event, changed) {
             mailfleet_telemetry::metrics::duplicate_result();
         }
@@ -270,7 +274,10 @@ impl<S: Store, Q: GatewayQueue> Gateway<S, Q> {
         }
         if changed {
             let change = if ended.is_some() { Change::MayBeOver } else { Change::Open };
-            self.watchers.notify(job, change);
+            match &last {
+                Some(last) => self.watchers.ended(last),
+                None => self.watchers.notify(job, change),
+            }
             // That a start was counted is nothing to look at: a second is soon enough.
             if ended.is_some() || !matches!(event, Event::MayStart { .. }) {
                 self.link.changed(job, change);

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use mailfleet_model::fleet::{Control, GatewayQueue, JobState, Live, Store};
+use mailfleet_model::fleet::{Control, GatewayQueue, JobRecord, JobState, Live, Store};
 use mailfleet_model::{JobId, LegEvent};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::{MissedTickBehavior, interval};
@@ -37,6 +37,8 @@ struct Watched {
     changed: watch::Sender<u64>,
     /// The version at the last look.
     seen: Option<u64>,
+    /// The job as it ended, where that happened here.
+    ended: Option<Arc<JobRecord>>,
     live: Vec<mpsc::Sender<LegEvent>>,
     watchers: usize,
     /// Those of them who want steps that are not sent here by themselves.
@@ -115,6 +117,11 @@ impl Watch {
         self.live.try_recv().ok()
     }
 
+    /// The job with its report, if it has ended here.
+    pub(crate) fn ended(&self) -> Option<Arc<JobRecord>> {
+        self.table.jobs().get(&self.job)?.ended.clone()
+    }
+
     /// Whether nobody else watches this job here.
     pub(crate) fn is_alone(&self) -> bool {
         self.table.jobs().get(&self.job).is_none_or(|watched| watched.watchers <= 1)
@@ -153,6 +160,7 @@ impl Watchers {
         let watched = jobs.entry(job).or_insert_with(|| Watched {
             changed: watch::Sender::new(0),
             seen: None,
+            ended: None,
             live: Vec::new(),
             watchers: 0,
             joined: 0,
@@ -170,6 +178,19 @@ impl Watchers {
     pub(crate) fn notify(&self, job: JobId, change: Change) {
         if let Some(watched) = self.jobs().get(&job) {
             watched.notify(change);
+        }
+    }
+
+    /// Whether somebody watches a job here.
+    pub(crate) fn watches(&self, job: JobId) -> bool {
+        self.jobs().contains_key(&job)
+    }
+
+    /// Tells the watchers of a job how it has ended, once that is stored.
+    pub(crate) fn ended(&self, job: &JobRecord) {
+        if let Some(watched) = self.jobs().get_mut(&job.id) {
+            watched.ended = Some(Arc::new(job.clone()));
+            watched.notify(Change::MayBeOver);
         }
     }
 
@@ -269,7 +290,7 @@ pub(crate) async fn live<S: Store, Q: GatewayQueue>(gateway: Arc<Gateway<S, Q>>)
 #[cfg(test)]
 mod tests {
     use futures::FutureExt as _;
-    use mailfleet_model::fleet::LegId;
+    use mailfleet_model::fleet::{JobClass, LegId, Payload, Timestamp};
     use mailfleet_model::{Leg, StepKind};
     use uuid::Uuid;
 
@@ -311,6 +332,33 @@ mod tests {
         table.notify(JOB, Change::Open);
         assert_eq!(watch.next().now_or_never(), Some(Heard::Changed(Change::Open)));
         assert_eq!(later.next().now_or_never(), Some(Heard::Changed(Change::Open)));
+    }
+
+    #[tokio::test]
+    async fn a_job_that_ended_here_is_handed_to_whoever_watches_it() {
+        let table = Arc::new(Watchers::default());
+        let record = |report| JobRecord {
+            id: JOB,
+            tenant: "crm".parse().expect("a name"),
+            class: JobClass::Interactive,
+            batch: None,
+            state: JobState::Done,
+            version: 1,
+            created: Timestamp(0),
+            deadline: Timestamp(1),
+            finished: None,
+            verdict: None,
+            traceparent: None,
+            payload: Payload::default(),
+            report: Some(Payload(vec![report])),
+        };
+        table.ended(&record(1));
+        assert!(!table.watches(JOB), "nobody watched it");
+        let mut watch = table.watch(JOB);
+        assert_eq!(watch.ended(), None);
+        table.ended(&record(2));
+        assert_eq!(watch.next().now_or_never(), Some(Heard::Changed(Change::MayBeOver)));
+        assert_eq!(watch.ended().as_deref(), Some(&record(2)));
     }
 
     #[tokio::test]

@@ -118,14 +118,18 @@ impl<S: Store, Q: GatewayQueue> Stream<S, Q> {
 
     async fn report(&self) -> Result<Option<Answer>, StoreError> {
         let (gateway, job) = (&self.gateway, self.watch.job);
-        let record = gateway.store.record(&self.caller.tenant.name, job).await?;
-        let Some(record) = record else {
-            return Ok(Some(Err(status::no_such_job(self.language))));
+        let report = if let Some(ended) = self.watch.ended() {
+            gateway.report(&ended, self.language)
+        } else {
+            let record = gateway.store.record(&self.caller.tenant.name, job).await?;
+            let Some(record) = record else {
+                return Ok(Some(Err(status::no_such_job(self.language))));
+            };
+            if !record.state.is_final() {
+                return Ok(None);
+            }
+            gateway.report(&record, self.language)
         };
-        if !record.state.is_final() {
-            return Ok(None);
-        }
-        let report = gateway.report(&record, self.language);
         Ok(Some(match report {
             Some(report) => answer(Event::Report(report)),
             None => Err(status::unreadable(job, self.language)),
