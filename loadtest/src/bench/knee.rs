@@ -14,6 +14,8 @@ const OPEN: usize = 64;
 const WARM_UP: (f64, Duration) = (10.0, Duration::from_secs(65));
 /// How long the load lasts whose quantile has a target: upkeep that happens once a minute counts.
 const HALF: Duration = Duration::from_secs(60);
+/// What the load beyond the knee has left behind is worked off before that.
+const SETTLE: Duration = Duration::from_secs(5);
 /// How long each other load lasts.
 const EACH: Duration = Duration::from_secs(6);
 /// The loads, as parts of what was answered at most. The half comes last, for itself.
@@ -65,7 +67,9 @@ pub(crate) async fn find(offer: &Arc<Offer>, processes: &[(String, u32)]) -> any
             knee = knee.max(rate);
         }
     }
-    let half = offer.open((knee / 2.0).max(1.0), HALF).await?;
+    let rate = (knee / 2.0).max(1.0);
+    offer.open(rate, SETTLE).await?;
+    let half = offer.open(rate, HALF).await?;
     say(&format!(
         "  half the knee  {:>4.0} a second, p50 {:.1} ms, p99 {:.1} ms",
         knee / 2.0,
