@@ -71,9 +71,9 @@ async fn facts<S: Store, Q: GatewayQueue>(
     let GroupOccupancy { mut settings, out, .. } = gateway.occupancy(group).await?;
     settings.limits = gateway.part(&settings.limits, &group.zone).unwrap_or(settings.limits);
     // Only of a leg that is there can the owner say anything.
-    let is_there = row.leg.state == LegState::Published;
+    let may_be_there = row.leg.state.is_out();
     let job = Some(row.leg.id.job);
-    let answer = if is_there { gateway.owner(group, job).await } else { None };
+    let answer = if may_be_there { gateway.owner(group, job).await } else { None };
     let owner = gateway.members.owners(&group.zone, shard, gateway.now()).into_iter().next();
     Ok(Facts { settings, out, answer, owner })
 }
@@ -100,7 +100,11 @@ fn judge(row: &LegView, facts: Option<&Facts>, now: Timestamp, rules: &DispatchR
             }
             (cause, _) => Why::Returned { cause, wait },
         },
-        LegState::Released => Why::HandOver,
+        // That the broker has it is noted later than its owner may have it.
+        LegState::Released => match facts.answer.as_ref().filter(|answer| answer.held.is_some()) {
+            Some(answer) => at_owner(leg, answer, &facts.settings),
+            None => Why::HandOver,
+        },
         LegState::Published => match (&facts.answer, &facts.owner) {
             (Some(answer), _) => at_owner(leg, answer, &facts.settings),
             (None, Some(owner)) => Why::AtWorker(owner.clone()),

@@ -135,6 +135,8 @@ fn what_the_owner_knows() {
     let runs = check(&row, &answer(state(), Some(HeldStage::Running)), Reason::Running);
     assert_eq!((runs.worker, runs.slots), (Some(worker()), Some((10, 10))));
     assert_eq!(runs.text, "It runs now at the worker w-1, from 192.0.2.7.");
+    check(&leg(LegState::Released), &answer(state(), Some(HeldStage::Running)), Reason::Running);
+    check(&leg(LegState::Released), &answer(state(), None), Reason::HandOver);
     check(&row, &answer(state(), Some(HeldStage::Asking)), Reason::HandOver);
     check(&row, &answer(state(), Some(HeldStage::Leaving)), Reason::Leaving);
     check(&row, &answer(state(), None), Reason::HandOver);
@@ -150,6 +152,7 @@ fn of_an_owner_that_does_not_say_nothing_is_guessed_and_none_is_said_to_be_missi
         Facts { answer: Some(Answer { worker: worker(), groups, held: None }), ..facts() }
     };
     check(&row, &older(3), Reason::Slot);
+    check(&leg(LegState::Released), &older(3), Reason::HandOver);
     check(&row, &older(0), Reason::AtWorker);
     let none = check(&row, &Facts { owner: None, ..facts() }, Reason::HandOver);
     assert!(none.text.contains("waits for a worker"), "{}", none.text);
