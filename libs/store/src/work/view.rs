@@ -82,7 +82,8 @@ pub(crate) async fn calm(
          FOR NO KEY UPDATE SKIP LOCKED",
     );
     let keys: Vec<_> = groups.iter().map(|group| key(group).to_vec()).collect();
-    // In this order: what is seen was committed before the lock.
+    // In this order, but for a connection's first time, which prepares the statements: then the
+    // window may be passed by a leg. It keeps queues short; the limit is its owner's to keep.
     let (locked, seen) = try_join!(tx.each(LOCK, &keys), tx.each(GROUP, &keys))?;
     let mut calm = Vec::new();
     for (group, (locked, seen)) in groups.iter().zip(locked.into_iter().zip(seen)) {
